@@ -1,0 +1,34 @@
+from . import domain as domain
+from . import fields as fields
+from . import init as init
+from . import jets as jets
+from . import metrics as metrics
+from . import problems as problems
+from . import recipes as recipes
+from . import render as render
+from . import samplers as samplers
+from . import signals as signals
+from .constraints import Constraint as Constraint
+from .domain import Domain as Domain
+from .errors import InputError as InputError
+from .field import Field as Field
+from .field import load as load
+from .fields import Finer as Finer
+from .fields import GaussianNet as GaussianNet
+from .fields import Network as Network
+from .fields import PositionalReluNet as PositionalReluNet
+from .fields import ReluNet as ReluNet
+from .fields import Siren as Siren
+from .fields import SoftplusNet as SoftplusNet
+from .fields import TanhNet as TanhNet
+from .fields import Wire as Wire
+from .fit import Stop as Stop
+from .fit import fit as fit
+from .fit import minimise as minimise
+from .jets import Jet as Jet
+from .jets import propagate as propagate
+from .signals import Signal as Signal
+from .signals import from_array as from_array
+from .signals import read_image as read_image
+
+__version__: str

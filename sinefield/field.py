@@ -1,0 +1,186 @@
+"""A signal as a continuous function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Generator, Tensor
+
+from sinefield import checkpoint, render
+from sinefield.domain import Domain
+from sinefield.errors import InputError
+from sinefield.fields import NETWORKS, Network, Perceptron
+from sinefield.fields.layers import Layer, Rescale
+from sinefield.fields.on_domain import OnDomain
+from sinefield.jets import propagate
+from sinefield.signals import Header
+
+
+class Field(Network):
+    """Φ: coordinates in the user's units ↦ values in the user's units, with exact derivatives.
+
+    A field is an `nn.Module`. Coordinate k runs along axis k of the array that was fitted, so a picture's field takes
+    (y, x) in pixels. Its parameters are frozen; `field.requires_grad_()` makes them trainable again.
+
+    Attributes:
+        function: the network over its domain; its values are on [-1, 1].
+        header: shape, domain, units, channels and value range of the signal.
+        made: how it was made and what quality was reached.
+    """
+
+    def __init__(self, network: Perceptron, header: Header, made: dict[str, Any], place: Domain | None = None):
+        """`place` is the domain as the network sees it, where its scale is not that of `header.domain`."""
+        super().__init__()
+        if (network.in_dim, network.out_dim) != (header.domain.dim, header.out_dim):
+            raise InputError(
+                f"a network from {network.in_dim} to {network.out_dim} dimensions does not go with "
+                f"{header.domain.dim} axes and {header.out_dim} channels"
+            )
+        self.function = OnDomain(network, place or header.domain)
+        self.place, self.header, self.made = place or header.domain, header, made
+        self.register_buffer("middle", torch.from_numpy(header.middle), persistent=False)
+        self.register_buffer("half_range", torch.from_numpy(header.half_range), persistent=False)
+        self.requires_grad_(False)
+
+    def layers(self) -> list[Layer]:
+        dtype = self.network.weights[0].dtype
+        return [*self.function.layers(), Rescale(-self.middle / self.half_range, self.half_range, dtype)]
+
+    @property
+    def network(self) -> Perceptron:
+        return self.function.network
+
+    def forward(self, coords: ArrayLike | Tensor) -> Tensor:
+        """Φ at coordinates (…, d): (…, c)."""
+        return super().forward(self._points(coords))
+
+    def gradient(self, coords: ArrayLike | Tensor) -> Tensor:
+        """∂Φᵢ/∂xⱼ at coordinates (…, d): (…, c, d), per unit of each axis."""
+        x = self._points(coords)
+        gradient = propagate(self, x.reshape(-1, x.shape[-1]), 1).gradient
+        assert gradient is not None
+        return gradient.reshape(*x.shape[:-1], *gradient.shape[1:])
+
+    def laplacian(self, coords: ArrayLike | Tensor) -> Tensor:
+        """Σⱼ ∂²Φᵢ/∂xⱼ² at coordinates (…, d): (…, c), per squared unit."""
+        x = self._points(coords)
+        laplacian = propagate(self, x.reshape(-1, x.shape[-1]), 2).laplacian
+        assert laplacian is not None
+        return laplacian.reshape(*x.shape[:-1], -1)
+
+    def render(
+        self,
+        size: int | Sequence[int] | None = None,
+        *,
+        scale: float | None = None,
+        crop: render.Crop | None = None,
+        layer: render.Layer = "value",
+        progress: Callable[[float], None] | None = None,
+    ) -> np.ndarray[Any, Any]:
+        """The field as samples, at the signal's own size unless told otherwise.
+
+        Args:
+            size, scale, crop: which part, on which grid; see `sinefield.render.window`.
+            layer: "value", "gradient" or "laplacian".
+            progress: called with the share that is done.
+
+        Returns:
+            For the value an array of the kind that was fitted: its type, its range, its channels. Derivatives are
+            floats per unit of coordinate: the Laplacian like the value, the gradient with a last axis of length d.
+
+        Raises:
+            InputError: an unknown layer, or what `window` raises.
+        """
+        if layer not in render.LAYERS:
+            raise InputError(f"there is no layer {layer!r}; choose from {', '.join(render.LAYERS)}")
+        domain, shape = render.window(self.header, size, scale, crop)
+        units = {"value": self._value, "gradient": self._gradient, "laplacian": self._laplacian}[layer]
+        device = self.middle.device
+        return render.on_grid(self.function, domain, shape, layer, finish=units, device=device, progress=progress)
+
+    def save(self, path: str | Path) -> None:
+        """Write the field as one safetensors file with a JSON header; it needs nothing else to be used.
+
+        Raises:
+            InputError: the file cannot be written there.
+        """
+        name = next(name for name, kind in NETWORKS.items() if type(self.network) is kind)
+        header = {
+            "network": name,
+            "config": self.network.config(),
+            "signal": asdict(self.header),
+            "place": asdict(self.place),
+            "made": self.made,
+        }
+        checkpoint.write(Path(path), "field", self.network.state_dict(), header)
+
+    # from the network's [-1, 1] to the user's units
+
+    def _value(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return self.header.quantise(values * self.header.half_range + self.header.middle)
+
+    def _laplacian(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        values = values * self.header.half_range.astype(values.dtype)
+        return values if self.header.channels else values[:, 0]
+
+    def _gradient(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        values = values * self.header.half_range.astype(values.dtype)[:, None]
+        return values if self.header.channels else values[:, 0]
+
+    def _points(self, coords: ArrayLike | Tensor) -> Tensor:
+        x = torch.as_tensor(coords, device=self.middle.device)
+        x = x if x.is_floating_point() else x.to(torch.float64)
+        if x.ndim == 0 or x.shape[-1] != self.header.domain.dim:
+            raise InputError(
+                f"coordinates have the shape (…, {self.header.domain.dim}), in the order "
+                f"({', '.join(self.header.domain.axes)}); found {tuple(x.shape)}"
+            )
+        return x
+
+
+def load(path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> Field:
+    """Read a field that `Field.save` wrote.
+
+    Args:
+        device: where to put it.
+        dtype: torch.float32 or torch.float64; as it was saved unless given.
+
+    Raises:
+        InputError: the file is missing, no field, of an unknown version, cut short or altered.
+    """
+    tensors, header = checkpoint.read(Path(path), "field")
+    try:
+        config, signal = header["config"], header["signal"]
+        # before any layer is made: a file of k tensors cannot hold a network of more layers
+        if not 0 <= config["depth"] <= len(tensors):
+            _refuse(path, "its depth")
+        with torch.device("meta"):
+            network = NETWORKS[header["network"]](**config)
+        expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        if expected != {name: tensor.shape for name, tensor in tensors.items()}:
+            _refuse(path, "its tensors")
+        kinds = {tensor.dtype for tensor in tensors.values()}
+        if not kinds <= {torch.float32, torch.float64}:
+            _refuse(path, "its tensors' type")
+        network = NETWORKS[header["network"]](**config, generator=Generator()).to(next(iter(kinds)))
+        network.load_state_dict(tensors)
+        read = Header(**{**_tuples(signal), "domain": Domain(**_tuples(signal["domain"]))})
+        field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])))
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path} has a header that does not describe a field ({type(error).__name__}: {error})") from error
+    field.network.to(dtype=dtype)
+    return field.to(device)
+
+
+def _refuse(path: str | Path, what: str) -> NoReturn:
+    raise InputError(f"{path} has a header that does not describe a field: {what} and the tensors in it differ")
+
+
+def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}

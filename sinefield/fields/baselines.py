@@ -1,0 +1,127 @@
+"""The networks that a SIREN is compared with, each with the initialisation and constants of its own paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, nn
+
+from sinefield.fields.layers import (
+    Affine,
+    Gabor,
+    Gaussian,
+    Layer,
+    RealPart,
+    Relu,
+    Sine,
+    Softplus,
+    Tanh,
+    VariableSine,
+    octaves,
+)
+from sinefield.fields.network import Perceptron
+from sinefield.fields.siren import Siren
+
+
+@dataclass(eq=False, repr=False)
+class ReluNet(Perceptron):
+    """ReLU, with He's normal initialisation (as the official SIREN code has it)."""
+
+    def activation(self, index: int) -> Layer:
+        return Relu()
+
+    def initialise(self, generator: Generator | None) -> None:
+        super().initialise(generator)
+        for weight in self.weights:
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+
+
+@dataclass(eq=False, repr=False)
+class PositionalReluNet(ReluNet):
+    """ReLU after a positional encoding by `octaves` sines and cosines an axis (Mildenhall et al. 2020)."""
+
+    octaves: int = 8
+
+    def __post_init__(self, generator: Generator | None) -> None:
+        super().__post_init__(generator)
+        encoding = octaves(self.in_dim, self.octaves)
+        self.register_buffer("frequencies", encoding.weight, persistent=False)
+        self.register_buffer("phases", encoding.bias, persistent=False)
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        (width, _), *others = super().weight_shapes()
+        return [(width, 2 * self.octaves * self.in_dim), *others]
+
+    def layers(self) -> list[Layer]:
+        return [Affine(self.frequencies, self.phases), Sine(1.0), *super().layers()]
+
+
+@dataclass(eq=False, repr=False)
+class SoftplusNet(ReluNet):
+    """Softplus, initialised like ReLU (as the official SIREN code has it)."""
+
+    def activation(self, index: int) -> Layer:
+        return Softplus()
+
+
+@dataclass(eq=False, repr=False)
+class TanhNet(Perceptron):
+    """tanh, with Glorot's normal initialisation (as the official SIREN code has it)."""
+
+    def activation(self, index: int) -> Layer:
+        return Tanh()
+
+    def initialise(self, generator: Generator | None) -> None:
+        super().initialise(generator)
+        for weight in self.weights:
+            nn.init.xavier_normal_(weight, generator=generator)
+
+
+@dataclass(eq=False, repr=False)
+class GaussianNet(Perceptron):
+    """exp(-(s v)²), with PyTorch's default initialisation; s = 30 suits pictures (WIRE's and FINER's code)."""
+
+    scale: float = 30.0
+
+    def activation(self, index: int) -> Layer:
+        return Gaussian(self.scale)
+
+
+@dataclass(eq=False, repr=False)
+class Finer(Siren):
+    """sin(ω (|v| + 1) v), initialised like a SIREN (Liu et al. 2024)."""
+
+    def activation(self, index: int) -> VariableSine:  # type: ignore[override]
+        return VariableSine(self.omega_first if index == 0 else self.omega_hidden)
+
+
+@dataclass(eq=False, repr=False)
+class Wire(Perceptron):
+    """Complex Gabor wavelets, with PyTorch's default initialisation (Saragadam et al. 2023).
+
+    A complex weight counts twice, so there are width/√2 units in a layer. ω = 20 and s = 10 suit pictures
+    (FINER's comparison).
+    """
+
+    omega_first: float = 20.0
+    omega_hidden: float = 20.0
+    scale: float = 10.0
+
+    def activation(self, index: int) -> Layer:
+        return Gabor(self.omega_first if index == 0 else self.omega_hidden, self.scale)
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """The first layer is real; the others are complex, held as (out, in, 2) so that any optimiser can have them."""
+        units = max(round(self.width / math.sqrt(2)), 1)
+        return [(units, self.in_dim), *[(units, units, 2)] * self.depth, (self.out_dim, units, 2)]
+
+    def affine(self, index: int) -> Affine:
+        if index == 0:
+            return super().affine(index)
+        return Affine(torch.view_as_complex(self.weights[index]), torch.view_as_complex(self.biases[index]))
+
+    def layers(self) -> list[Layer]:
+        return [*super().layers(), RealPart()]

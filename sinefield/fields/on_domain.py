@@ -1,0 +1,22 @@
+"""A network over coordinates in the user's own units."""
+
+from __future__ import annotations
+
+import torch
+
+from sinefield.domain import Domain
+from sinefield.fields.layers import Layer, Rescale
+from sinefield.fields.network import Network, Perceptron
+
+
+class OnDomain(Network):
+    """x ↦ network((x - centre) / half): derivatives are per unit of the user's coordinates."""
+
+    def __init__(self, network: Perceptron, domain: Domain):
+        super().__init__()
+        self.network = network
+        self.register_buffer("centre", torch.tensor(domain.centre, dtype=torch.float64), persistent=False)
+        self.register_buffer("unit", torch.tensor(domain.half, dtype=torch.float64), persistent=False)
+
+    def layers(self) -> list[Layer]:
+        return [Rescale(self.centre, 1 / self.unit, self.network.weights[0].dtype), *self.network.layers()]

@@ -1,0 +1,358 @@
+"""Lower the weighted residuals: `minimise` is the loop, `fit` goes from a signal to a field by it."""
+
+from __future__ import annotations
+
+import math
+import signal as signals_of_the_system
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.optim import Optimizer
+
+from sinefield.constraints import Constraint
+from sinefield.errors import InputError
+from sinefield.field import Field
+from sinefield.fields import Network
+from sinefield.metrics import psnr as decibels
+from sinefield.metrics import ssim
+from sinefield.problems import regression
+from sinefield.recipes import RECIPES, build, judged
+from sinefield.samplers import Batch, Indices, pieces, shuffled, split
+from sinefield.signals import Signal, from_array
+from sinefield.state import State, capture, read, restore, state_file, write
+
+CHUNK = 8192
+"""Points that go through the network at once; a larger batch goes in parts, so that memory is bounded."""
+
+JUDGED_BY = 16_384
+"""Samples by which the quality on the way is judged; at the end it is by all."""
+
+SAVE_EVERY = 30.0
+"""Seconds after which the state is saved even between two looks at the quality."""
+
+Progress = Callable[[State], None]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a fit ends: at whichever comes first of what is given."""
+
+    steps: int | None = None
+    seconds: float | None = None
+    psnr: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be a positive number; it is {value}")
+
+    def reason(self, state: State) -> str | None:
+        """What has come: "psnr", "steps", "seconds", "diverged", or None."""
+        if self.psnr is not None and state.psnr >= self.psnr:
+            return "psnr"
+        if self.steps is not None and state.step >= self.steps:
+            return "steps"
+        if self.seconds is not None and state.seconds >= self.seconds:
+            return "seconds"
+        return "diverged" if state.halved > 10 else None
+
+
+def fit(
+    signal: Signal | ArrayLike,
+    *,
+    channel_axis: int | None = None,
+    activation: str = "sine",
+    width: int | None = None,
+    depth: int | None = None,
+    omega: float | None = None,
+    recipe: str = "default",
+    steps: int | None = None,
+    seconds: float | None = None,
+    psnr: float | None = None,
+    holdout: float = 0.0,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Field:
+    """The continuous function that takes a signal's values at its samples.
+
+    The weights that came closest are kept, not the last. Ctrl-C ends the fit with what it has reached.
+
+    Args:
+        signal: a `Signal`, or an array of any dimension whose samples sit at their indices.
+        channel_axis: the axis of an array that holds channels, such as -1 for a colour picture.
+        activation: of the network, a name in `sinefield.fields.NETWORKS`.
+        width, depth: units in a hidden layer, hidden layers after the first; 256 and 3 unless given.
+        omega: ω of the first layer; the recipe's unless given.
+        recipe: a name in `sinefield.recipes.RECIPES`.
+        steps, seconds, psnr: when to stop, whichever comes first; the recipe's number of steps if none is given,
+            ten times as many at most if the quality alone is given.
+        holdout: the share of the samples, drawn with the seed, that is kept out of the fit and judged apart.
+        seed: of weights, batches and the share that is held out.
+        device, dtype: where and in which precision (torch.float32 or torch.float64).
+        checkpoint: a folder to save the whole state in now and then.
+        resume: go on from the state in that folder, if there is one.
+        progress: called with the state after each step.
+
+    Returns:
+        The field; `field.made` says how it was made and the quality reached: mse and psnr_db on [-1, 1].
+
+    Raises:
+        InputError: what was handed in cannot be used; the message says what and why.
+
+    >>> x = np.linspace(0, 6.28, 200)
+    >>> field = fit(np.sin(x), width=32, depth=1, steps=200)
+    >>> bool(abs(field([50.0]) - np.sin(x[50])) < 0.05)
+    True
+    """
+    if not isinstance(signal, Signal):
+        signal = from_array(signal, channel_axis=channel_axis)
+    elif channel_axis is not None:
+        raise InputError("channel_axis is for arrays; this signal names its channels itself")
+    if recipe not in RECIPES:
+        raise InputError(f"there is no recipe {recipe!r}; choose from {', '.join(RECIPES)}")
+    if resume and checkpoint is None:
+        raise InputError("resume needs the checkpoint folder to go on from")
+    plan, header = RECIPES[recipe], signal.header
+    if steps is None and seconds is None:
+        steps = plan.steps if psnr is None else 10 * plan.steps
+    stop = Stop(steps, seconds, psnr)
+    seen, unseen = split(signal, holdout, seed)
+    network = build(
+        activation,
+        header.domain.dim,
+        header.out_dim,
+        plan,
+        samples=max(header.shape),
+        width=width,
+        depth=depth,
+        omega=omega,
+        seed=seed,
+    )
+    made: dict[str, Any] = {
+        "source": signal.name,
+        "recipe": recipe,
+        "activation": activation,
+        "seed": seed,
+        "holdout": holdout,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+    field = Field(network.to(dtype), header, made, plan.place(header.domain, header.shape)).to(available(device))
+    function = field.function.requires_grad_()
+    put = {"device": torch.device(device), "dtype": dtype}
+    few = _spread(signal, seen, seed)
+
+    def judge() -> float:
+        error = _mean_square(function, signal, few, **put)
+        near = psnr is not None and decibels(error) >= psnr
+        return _mean_square(function, signal, seen, **put) if near else error
+
+    state, stopped = minimise(
+        function,
+        regression(shuffled(signal, plan.batch, indices=seen, seed=seed, **put)),
+        plan.optimiser(function.parameters(), plan.rate[activation]),
+        stop,
+        judge=judge,
+        # going forward is a third of a step's work, so that this is a thirtieth of the time
+        judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        resume=resume,
+        identity={**made, **network.config(), "shape": list(header.shape), "dtype": str(dtype)},
+        progress=progress,
+    )
+    field.requires_grad_(False)
+    error = _mean_square(function, signal, seen, **put)
+    made |= {
+        "stopped": stopped,
+        "steps": state.step,
+        "best_step": state.best_step,
+        "seconds": round(state.seconds, 3),
+        "mse": error,
+        "psnr_db": decibels(error) if error > 0 else None,
+        "ssim": _ssim(field, signal),
+        "history": state.history,
+        "torch": torch.__version__,
+    }
+    if unseen is not None:
+        made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, **put))
+    return field
+
+
+def minimise(
+    function: Network,
+    constraints: Sequence[Constraint],
+    optimiser: Optimizer,
+    stop: Stop,
+    *,
+    judge: Callable[[], float],
+    judge_every: int = 100,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    identity: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> tuple[State, str]:
+    """Lower Σₘ wₘ · mean |Cₘ|² over the function's parameters, and leave the best ones in it.
+
+    Where the loss turns NaN or the error rises tenfold, the fit goes back to its best state with half the learning
+    rate, and says so.
+
+    Args:
+        function: what is fitted.
+        constraints: the terms of the loss.
+        optimiser: over the function's parameters.
+        stop: when to end.
+        judge: the error by which weights are compared; the smaller the better.
+        judge_every: steps between two looks at it.
+        checkpoint: a folder to save the state in; `resume` goes on from what is there.
+        identity: what a saved state must have been started with to go on from it.
+        progress: called with the state after each step.
+
+    Returns:
+        The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
+    """
+    state, best, rate = State(), capture(function, optimiser), optimiser.param_groups[0]["lr"]
+    path = None if checkpoint is None else state_file(checkpoint, resume)
+    if path is not None and path.exists():
+        state, now, best = read(path, identity or {})
+        restore(function, optimiser, now)
+    start, saved = time.perf_counter() - state.seconds, time.perf_counter()
+
+    def look() -> float:
+        nonlocal best
+        with judged(optimiser):
+            error = judge()
+        state.history.append((state.step, round(state.seconds, 3), error))
+        if error < state.best_mse:
+            state.best_step, state.best_mse, best = state.step, error, capture(function, optimiser)
+        return error
+
+    with _interruptible() as interrupted:
+        while (stopped := stop.reason(state)) is None and not interrupted.is_set():
+            state.loss = _step(function, constraints, optimiser, state.step)
+            state.step += 1
+            state.seconds = time.perf_counter() - start
+            due = state.step % judge_every == 0
+            error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
+            if not error <= 10 * state.best_mse:
+                state.halved += 1
+                restore(function, optimiser, best)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate / 2**state.halved
+                warnings.warn(
+                    f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}, "
+                    f"with a learning rate of {rate / 2**state.halved:.2g}",
+                    stacklevel=3,
+                )
+            if path is not None and (due or time.perf_counter() - saved > SAVE_EVERY):
+                write(path, identity or {}, state, capture(function, optimiser), best)
+                saved = time.perf_counter()
+            if progress is not None:
+                progress(state)
+        if path is not None:
+            write(path, identity or {}, state, capture(function, optimiser), best)
+        if state.step % judge_every != 0:
+            look()
+    restore(function, optimiser, best)
+    with judged(optimiser):
+        kept = {name: tensor.clone() for name, tensor in function.state_dict().items()}
+    function.load_state_dict(kept)
+    return state, stopped or "interrupted"
+
+
+def available(device: torch.device | str) -> torch.device:
+    """The device, if this machine and this PyTorch have it.
+
+    Raises:
+        InputError: they do not.
+    """
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the device {str(device)!r} is not available here ({reason}); use cpu") from error
+
+
+def _step(function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int) -> float:
+    """One step of the optimiser on Σₘ wₘ · mean |Cₘ|²; returns that loss."""
+    optimiser.zero_grad()
+    total = 0.0
+    for constraint in constraints:
+        batch = constraint.sampler(step)
+        for part in _parts(batch):
+            loss = constraint.loss(function, part) * (len(part.x) / len(batch.x))
+            loss.backward()
+            total += loss.item()
+    if math.isfinite(total):
+        optimiser.step()
+    return total
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """A batch in pieces of at most `CHUNK` points."""
+    for start in range(0, len(batch.x), CHUNK):
+        piece = slice(start, start + CHUNK)
+        yield Batch(batch.x[piece], batch.target[piece], None if batch.weight is None else batch.weight[piece])
+
+
+@torch.no_grad()
+def _mean_square(
+    function: Network, signal: Signal, indices: Indices | None, device: torch.device, dtype: torch.dtype
+) -> float:
+    """The mean squared error on [-1, 1] at some samples, with values beyond what the signal can hold clipped."""
+    clip = signal.header.clips
+    total = count = 0.0
+    for batch in pieces(signal, CHUNK, indices=indices, device=device, dtype=dtype):
+        value = function(batch.x)
+        error = (value.clamp(-1, 1) if clip else value) - batch.target
+        total += error.double().square().sum().item()
+        count += error.numel()
+    return total / count
+
+
+def _spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
+    """A random part of the samples, in order, of at most `JUDGED_BY`."""
+    count = signal.header.size if indices is None else len(indices)
+    if count > JUDGED_BY:
+        few = np.sort(np.random.default_rng((seed, 0x700C)).choice(count, JUDGED_BY, replace=False))
+    else:
+        few = np.arange(count)
+    return few if indices is None else indices[few]
+
+
+def _ssim(field: Field, signal: Signal) -> float | None:
+    if signal.header.kind != "image":
+        return None
+    estimate = field.render().reshape(signal.values.shape)
+    return ssim(signal.values, estimate, float(2 * signal.header.half_range.max()))
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets, so that a step is never cut in two; the second one acts as usual."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signals_of_the_system.getsignal(signals_of_the_system.SIGINT)
+
+    def handler(number: int, frame: object) -> None:
+        interrupted.set()
+        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)
+
+    signals_of_the_system.signal(signals_of_the_system.SIGINT, handler)
+    try:
+        yield interrupted
+    finally:
+        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)

@@ -1,0 +1,43 @@
+"""Nested automatic differentiation: the independent oracle, for any module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sinefield.jets.jet import Jet
+
+
+def propagate(field: Callable[[Tensor], Tensor], x: Tensor, order: int, *, hessian: bool = False) -> Jet:
+    """The jet of any differentiable function of points x (n, d) that treats each point by itself."""
+    building = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        value = field(x)
+        jet = Jet(value)
+        if order >= 1:
+            jet = jet._replace(gradient=_gradient(value, x))
+        if order >= 2:
+            assert jet.gradient is not None
+            rows = [_gradient(row, x) for row in jet.gradient.unbind(-1)]
+            second = torch.stack(rows, dim=-2)
+            jet = jet._replace(
+                hessian=second if hessian else None,
+                laplacian=None if hessian else second.diagonal(dim1=-2, dim2=-1).sum(-1),
+            )
+    return jet if building else Jet(*(part if part is None else part.detach() for part in jet))
+
+
+def _gradient(value: Tensor, x: Tensor) -> Tensor:
+    """∂valueᵢ/∂xⱼ (n, c, d) of value (n, c); zero where a channel does not depend on x."""
+    columns = [
+        torch.autograd.grad(
+            channel.sum(), x, create_graph=True, allow_unused=True, materialize_grads=True
+        )[0]
+        if channel.requires_grad
+        else torch.zeros_like(x)
+        for channel in value.unbind(-1)
+    ]
+    return torch.stack(columns, dim=-2)

@@ -1,0 +1,36 @@
+"""A value together with its derivatives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Num
+from torch import Tensor
+
+
+class Jet(NamedTuple):
+    """Φ(x) and its derivatives at n points x ∈ ℝᵈ, for c channels; None for what was not asked.
+
+    Attributes:
+        value: Φ(x), shape (n, c).
+        gradient: ∂Φᵢ/∂xⱼ, shape (n, c, d).
+        laplacian: Σⱼ ∂²Φᵢ/∂xⱼ², shape (n, c).
+        hessian: ∂²Φᵢ/∂xⱼ∂xₖ, shape (n, c, d, d).
+    """
+
+    value: Num[Tensor, "n c"]
+    gradient: Num[Tensor, "n c d"] | None = None
+    laplacian: Num[Tensor, "n c"] | None = None
+    hessian: Num[Tensor, "n c d d"] | None = None
+
+
+def coordinates(x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
+    """The jet of the identity at x: what every propagation begins with."""
+    n, d = x.shape
+    return Jet(
+        value=x,
+        gradient=torch.eye(d, dtype=x.dtype, device=x.device).expand(n, d, d) if order >= 1 else None,
+        laplacian=x.new_zeros(n, d) if order >= 2 and not hessian else None,
+        hessian=x.new_zeros(n, d, d, d) if order >= 2 and hessian else None,
+    )

@@ -1,0 +1,18 @@
+"""Φ(x) = a(x): a field that takes a signal's values at its samples."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from sinefield.constraints import Constraint
+from sinefield.jets import Jet
+from sinefield.samplers import Batch, Sampler
+
+
+def regression(sampler: Sampler) -> list[Constraint]:
+    """The one constraint C = Φ(x) - a(x)."""
+    return [Constraint("value", sampler, _difference)]
+
+
+def _difference(jet: Jet, batch: Batch) -> Tensor:
+    return jet.value - batch.target

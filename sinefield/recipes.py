@@ -1,0 +1,146 @@
+"""How to reach a quality: network, optimiser, step size and batch, chosen by measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from schedulefree import AdamWScheduleFree
+from torch import Generator, nn
+from torch.optim import Adam, Optimizer
+
+from sinefield.domain import Domain, stretched
+from sinefield.errors import InputError
+from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a fit is made with.
+
+    Attributes:
+        optimiser: parameters, learning rate ↦ optimiser.
+        rate: the learning rate for each activation.
+        batch: samples in a step; None for all.
+        steps: how long, where nothing else is said.
+        omega: ω of the first layer of a sine network, from the number of coordinates.
+        place: the domain as the network sees it, from the signal's domain and shape.
+        fixed: network options that the recipe does not leave open.
+    """
+
+    optimiser: Callable[[Iterable[nn.Parameter], float], Optimizer]
+    rate: dict[str, float]
+    batch: int | None
+    steps: int
+    omega: Callable[[int], float]
+    place: Callable[[Domain, tuple[int, ...]], Domain]
+    fixed: tuple[str, ...] = ()
+
+
+def schedule_free(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
+    """Adam whose iterates are averaged instead of its rate decayed (Defazio et al., "The Road Less Scheduled", 2024).
+
+    It is good at whatever step it is stopped, so the length of a fit need not be known beforehand.
+    """
+    optimiser = AdamWScheduleFree(parameters, lr=rate, betas=(0.95, 0.999))
+    optimiser.train()
+    return optimiser
+
+
+def adam(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
+    return Adam(parameters, lr=rate)
+
+
+RECIPES = {
+    "default": Recipe(
+        optimiser=schedule_free,
+        # benchmarks/learning_rates.py prints what each of these was chosen from
+        rate={
+            "sine": 5e-4,
+            "relu": 2e-3,
+            "relu-pe": 2e-3,
+            "tanh": 2e-3,
+            "softplus": 2e-3,
+            "gaussian": 2e-3,
+            "finer": 5e-4,
+            "wire": 5e-3,
+        },
+        batch=2048,
+        steps=3000,
+        omega=lambda dim: 30.0 * dim,  # W ~ U(-1/d, 1/d): the same frequencies along an axis in any dimension
+        place=lambda domain, shape: domain,
+    ),
+    "paper": Recipe(
+        optimiser=adam,
+        rate=dict.fromkeys(NETWORKS, 1e-4),
+        batch=None,
+        steps=10_000,
+        omega=lambda dim: 30.0,
+        place=stretched,
+        fixed=("width", "depth", "omega"),
+    ),
+}
+"""`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter."""
+
+
+def build(
+    activation: str,
+    in_dim: int,
+    out_dim: int,
+    recipe: Recipe,
+    *,
+    samples: int,
+    width: int | None = None,
+    depth: int | None = None,
+    omega: float | None = None,
+    seed: int = 0,
+) -> Perceptron:
+    """A network with the recipe's settings where none are given: 256 wide, 3 hidden layers after the first.
+
+    Args:
+        samples: along the longest axis of the signal; a positional encoding goes up to their Nyquist frequency.
+
+    Raises:
+        InputError: an unknown activation, an option that the recipe fixes, an ω for a network without one.
+    """
+    if activation not in NETWORKS:
+        raise InputError(f"there is no activation {activation!r}; choose from {', '.join(NETWORKS)}")
+    given = {name: value for name, value in {"width": width, "depth": depth, "omega": omega}.items() if value is not None}
+    if ruled := [name for name in given if name in recipe.fixed]:
+        raise InputError(f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe")
+    network = NETWORKS[activation]
+    options: dict[str, Any] = {"width": width or 256, "depth": 3 if depth is None else depth}
+    if activation in ("sine", "finer"):
+        options["omega_first"] = float(omega if omega is not None else recipe.omega(in_dim))
+    elif omega is not None and activation == "wire":
+        options["omega_first"] = float(omega)
+    elif omega is not None:
+        raise InputError(f"omega is for sine, finer and wire; {activation} has none")
+    if network is PositionalReluNet:
+        # cycles per domain of octave k: 2ᵏ; Nyquist: half the samples
+        options["octaves"] = max(samples.bit_length() - 1, 1)
+    return network(in_dim, out_dim, generator=Generator().manual_seed(seed), **options)
+
+
+@contextmanager
+def judged(optimiser: Optimizer) -> Iterator[None]:
+    """The weights to judge and to keep: the averaged ones of a schedule-free optimiser, else those there are.
+
+    Afterwards the weights are what they were, to the last bit.
+    """
+    if not isinstance(optimiser, AdamWScheduleFree):
+        yield
+        return
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    before = [p.detach().clone() for p in parameters]
+    optimiser.eval()
+    try:
+        yield
+    finally:
+        optimiser.train()
+        with torch.no_grad():
+            for parameter, value in zip(parameters, before, strict=True):
+                parameter.copy_(value)

@@ -1,0 +1,125 @@
+"""Field → samples on any grid, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sinefield.domain import Domain
+from sinefield.errors import InputError
+from sinefield.fields.network import Network
+from sinefield.jets import Jet, propagate
+from sinefield.signals import Header, parse_shape
+
+Layer = Literal["value", "gradient", "laplacian"]
+LAYERS: dict[Layer, tuple[int, Callable[[Jet], Tensor | None]]] = {
+    "value": (0, lambda jet: jet.value),
+    "gradient": (1, lambda jet: jet.gradient),
+    "laplacian": (2, lambda jet: jet.laplacian),
+}
+"""What can be rendered: the order of the jet that it needs, and how it reads it."""
+
+CHUNK = 16_384
+"""Points that are evaluated at once."""
+
+Crop = Sequence[tuple[float | None, float | None]]
+
+
+@torch.no_grad()
+def on_grid(
+    function: Network,
+    domain: Domain,
+    shape: Sequence[int],
+    layer: Layer = "value",
+    *,
+    finish: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]] = lambda values: values,
+    device: torch.device | str = "cpu",
+    progress: Callable[[float], None] | None = None,
+) -> np.ndarray[Any, Any]:
+    """A layer of a function at the centres of `shape` cells of a domain.
+
+    Args:
+        function: takes coordinates in the domain's units.
+        finish: what is done to each piece (n, c) or (n, c, d) of the result, so that only its outcome is kept.
+        progress: called with the share that is done.
+
+    Returns:
+        (*shape, c), or (*shape, c, d) for the gradient, as `finish` leaves it.
+    """
+    order, read = LAYERS[layer]
+    axes = [torch.from_numpy(axis) for axis in domain.centres(shape)]
+    total, out = int(np.prod(shape)), None
+    chunk = CHUNK // (1, domain.dim + 1, domain.dim + 2)[order]
+    for start in range(0, total, chunk):
+        index = np.unravel_index(np.arange(start, min(start + chunk, total)), tuple(shape))
+        x = torch.stack([axis[torch.from_numpy(i)] for axis, i in zip(axes, index, strict=True)], dim=-1)
+        part = read(propagate(function, x.to(device), order))
+        assert part is not None
+        values = finish(part.cpu().numpy())
+        if out is None:
+            out = np.empty((total, *values.shape[1:]), values.dtype)
+        out[start : start + len(values)] = values
+        if progress is not None:
+            progress(min(start + chunk, total) / total)
+    assert out is not None
+    return out.reshape(*shape, *out.shape[1:])
+
+
+def window(
+    header: Header,
+    size: int | Sequence[int] | None = None,
+    scale: float | None = None,
+    crop: Crop | None = None,
+) -> tuple[Domain, tuple[int, ...]]:
+    """The part of a field's domain to render, and the grid to render it on.
+
+    Args:
+        header: of the field.
+        size: the longest side (the others in proportion), or one number for each axis.
+        scale: samples for each sample of the signal, along each axis; 1 unless given. Not with `size`.
+        crop: for each axis, from which coordinate up to but not including which (None for the end), as in slicing
+            the signal: a sample is in if its centre is.
+
+    Raises:
+        InputError: both size and scale, a size or scale that is not positive, an empty crop or one outside the field.
+
+    >>> from sinefield.signals import from_array
+    >>> header = from_array(np.zeros((96, 160))).header
+    >>> window(header, scale=2, crop=[(None, None), (0, 40)])[1]
+    (192, 80)
+    """
+    if size is not None and scale is not None:
+        raise InputError("give a size or a scale, not both")
+    if scale is not None and not 0 < scale < float("inf"):
+        raise InputError(f"scale must be positive; it is {scale}")
+    domain, step = header.domain, header.step
+    shape = header.shape
+    if crop is not None:
+        if len(crop) != domain.dim:
+            raise InputError(f"crop has {len(crop)} ranges; the field has the axes {', '.join(domain.axes)}")
+        bounds = [_cropped(*parts) for parts in zip(domain.axes, crop, domain.lower, domain.upper, step, strict=True)]
+        lower, upper = (tuple(side) for side in zip(*bounds, strict=True))
+        domain = Domain(lower, upper, domain.axes, domain.units, domain.half)
+        shape = tuple(max(round((b - a) / h), 1) for a, b, h in zip(lower, upper, step, strict=True))
+    if size is not None:
+        at_full = Header(header.kind, domain, shape, header.channels, header.dtype, header.low, header.high)
+        return domain, parse_shape(size if isinstance(size, int) else tuple(size), at_full)
+    return domain, tuple(max(round(n * (scale or 1.0)), 1) for n in shape)
+
+
+def _cropped(
+    axis: str, crop: tuple[float | None, float | None], lower: float, upper: float, step: float
+) -> tuple[float, float]:
+    start = lower if crop[0] is None else crop[0] - step / 2
+    stop = upper if crop[1] is None else crop[1] - step / 2
+    slack = 1e-9 * (upper - lower)
+    if not (lower - slack <= start < stop <= upper + slack):
+        raise InputError(
+            f"crop {crop[0]}:{crop[1]} is empty or outside axis {axis!r}, "
+            f"which goes from {lower + step / 2:g} up to {upper + step / 2:g}"
+        )
+    return start, stop

@@ -1,0 +1,10 @@
+"""Files and arrays ⇄ `Signal`."""
+
+from sinefield.signals.array import from_array as from_array
+from sinefield.signals.image import SAMPLES as SAMPLES
+from sinefield.signals.image import read_image as read_image
+from sinefield.signals.image import resized as resized
+from sinefield.signals.image import write_image as write_image
+from sinefield.signals.signal import Header as Header
+from sinefield.signals.signal import Signal as Signal
+from sinefield.signals.signal import parse_shape as parse_shape
