@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from sinefield.errors import InputError
+from sinefield.errors import InputError, one_line
 from sinefield.files import atomic
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, OverflowError, AttributeError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path} is no sinefield file, or is cut short or damaged ({_line(error)})") from error
+        raise InputError(f"{path} is no sinefield file, or is cut short or damaged ({one_line(error)})") from error
     text = metadata.get("sinefield")
     if text is None:
         raise InputError(f"{path} holds tensors, but was not written by sinefield")
@@ -76,9 +76,5 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]

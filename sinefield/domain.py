@@ -34,7 +34,10 @@ class Domain:
     half: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.lower or len({len(part) for part in (self.lower, self.upper, self.axes, self.units, self.half)}) > 1:
+        if (
+            not self.lower
+            or len({len(part) for part in (self.lower, self.upper, self.axes, self.units, self.half)}) > 1
+        ):
             raise InputError("a domain needs lower, upper, axes, units and half of one length, at least 1")
         numbers = (*self.lower, *self.upper, *self.half)
         if not all(math.isfinite(number) for number in numbers):
@@ -110,9 +113,8 @@ def from_samples(
 
 
 def stretched(domain: Domain, shape: Sequence[int]) -> Domain:
-    """The same domain with the first and last of `shape` samples of every axis at -1 and 1 (the official code's grid)."""
+    """The domain with the first and last of `shape` samples of every axis at -1 and 1: the official code's grid."""
     half = tuple(
-        (high - low) / 2 * (max(n - 1, 1) / n)
-        for low, high, n in zip(domain.lower, domain.upper, shape, strict=True)
+        (high - low) / 2 * (max(n - 1, 1) / n) for low, high, n in zip(domain.lower, domain.upper, shape, strict=True)
     )
     return Domain(domain.lower, domain.upper, domain.axes, domain.units, half)

@@ -7,14 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Generator, Tensor
 
 from sinefield import checkpoint, render
 from sinefield.domain import Domain
-from sinefield.errors import InputError
+from sinefield.errors import InputError, one_line
 from sinefield.fields import NETWORKS, Network, Perceptron
 from sinefield.fields.layers import Layer, Rescale
 from sinefield.fields.on_domain import OnDomain
@@ -33,6 +32,9 @@ class Field(Network):
         header: shape, domain, units, channels and value range of the signal.
         made: how it was made and what quality was reached.
     """
+
+    middle: Tensor
+    half_range: Tensor
 
     def __init__(self, network: Perceptron, header: Header, made: dict[str, Any], place: Domain | None = None):
         """`place` is the domain as the network sees it, where its scale is not that of `header.domain`."""
@@ -80,9 +82,9 @@ class Field(Network):
         *,
         scale: float | None = None,
         crop: render.Crop | None = None,
-        layer: render.Layer = "value",
+        layer: str = "value",
         progress: Callable[[float], None] | None = None,
-    ) -> np.ndarray[Any, Any]:
+    ) -> NDArray[Any]:
         """The field as samples, at the signal's own size unless told otherwise.
 
         Args:
@@ -122,14 +124,14 @@ class Field(Network):
 
     # from the network's [-1, 1] to the user's units
 
-    def _value(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _value(self, values: NDArray[Any]) -> NDArray[Any]:
         return self.header.quantise(values * self.header.half_range + self.header.middle)
 
-    def _laplacian(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _laplacian(self, values: NDArray[Any]) -> NDArray[Any]:
         values = values * self.header.half_range.astype(values.dtype)
         return values if self.header.channels else values[:, 0]
 
-    def _gradient(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _gradient(self, values: NDArray[Any]) -> NDArray[Any]:
         values = values * self.header.half_range.astype(values.dtype)[:, None]
         return values if self.header.channels else values[:, 0]
 
@@ -173,7 +175,9 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.d
         read = Header(**{**_tuples(signal), "domain": Domain(**_tuples(signal["domain"]))})
         field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])))
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{path} has a header that does not describe a field ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{path} has a header that does not describe a field ({type(error).__name__}: {one_line(error)})"
+        ) from error
     field.network.to(dtype=dtype)
     return field.to(device)
 

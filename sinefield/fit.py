@@ -7,6 +7,7 @@ import signal as signals_of_the_system
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 from torch.optim import Optimizer
 
 from sinefield.constraints import Constraint
@@ -25,7 +27,7 @@ from sinefield.fields import Network
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.problems import regression
-from sinefield.recipes import RECIPES, build, judged
+from sinefield.recipes import RECIPES, build, default_steps, judged
 from sinefield.samplers import Batch, Indices, pieces, shuffled, split
 from sinefield.signals import Signal, from_array
 from sinefield.state import State, capture, read, restore, state_file, write
@@ -121,13 +123,12 @@ def fit(
         signal = from_array(signal, channel_axis=channel_axis)
     elif channel_axis is not None:
         raise InputError("channel_axis is for arrays; this signal names its channels itself")
-    if recipe not in RECIPES:
-        raise InputError(f"there is no recipe {recipe!r}; choose from {', '.join(RECIPES)}")
+    limit = default_steps(recipe, psnr)
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint folder to go on from")
     plan, header = RECIPES[recipe], signal.header
     if steps is None and seconds is None:
-        steps = plan.steps if psnr is None else 10 * plan.steps
+        steps = limit
     stop = Stop(steps, seconds, psnr)
     seen, unseen = split(signal, holdout, seed)
     network = build(
@@ -151,17 +152,17 @@ def fit(
     }
     field = Field(network.to(dtype), header, made, plan.place(header.domain, header.shape)).to(available(device))
     function = field.function.requires_grad_()
-    put = {"device": torch.device(device), "dtype": dtype}
+    like = field.network.weights[0]
     few = _spread(signal, seen, seed)
 
     def judge() -> float:
-        error = _mean_square(function, signal, few, **put)
+        error = _mean_square(function, signal, few, like)
         near = psnr is not None and decibels(error) >= psnr
-        return _mean_square(function, signal, seen, **put) if near else error
+        return _mean_square(function, signal, seen, like) if near else error
 
     state, stopped = minimise(
         function,
-        regression(shuffled(signal, plan.batch, indices=seen, seed=seed, **put)),
+        regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
         plan.optimiser(function.parameters(), plan.rate[activation]),
         stop,
         judge=judge,
@@ -169,11 +170,17 @@ def fit(
         judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
-        identity={**made, **network.config(), "shape": list(header.shape), "dtype": str(dtype)},
+        identity={
+            **network.config(),
+            **{name: made[name] for name in ("recipe", "activation", "seed", "holdout")},
+            "dtype": str(dtype),
+            "shape": list(header.shape),
+            "samples' checksum": zlib.crc32(np.ascontiguousarray(signal.values).data),
+        },
         progress=progress,
     )
     field.requires_grad_(False)
-    error = _mean_square(function, signal, seen, **put)
+    error = _mean_square(function, signal, seen, like)
     made |= {
         "stopped": stopped,
         "steps": state.step,
@@ -186,7 +193,7 @@ def fit(
         "torch": torch.__version__,
     }
     if unseen is not None:
-        made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, **put))
+        made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, like))
     return field
 
 
@@ -307,13 +314,11 @@ def _parts(batch: Batch) -> Iterator[Batch]:
 
 
 @torch.no_grad()
-def _mean_square(
-    function: Network, signal: Signal, indices: Indices | None, device: torch.device, dtype: torch.dtype
-) -> float:
+def _mean_square(function: Network, signal: Signal, indices: Indices | None, like: Tensor) -> float:
     """The mean squared error on [-1, 1] at some samples, with values beyond what the signal can hold clipped."""
     clip = signal.header.clips
     total = count = 0.0
-    for batch in pieces(signal, CHUNK, indices=indices, device=device, dtype=dtype):
+    for batch in pieces(signal, CHUNK, indices=indices, like=like):
         value = function(batch.x)
         error = (value.clamp(-1, 1) if clip else value) - batch.target
         total += error.double().square().sum().item()

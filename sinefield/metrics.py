@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
 
 
 def psnr(mse: float, peak: float = 2.0) -> float:
@@ -28,6 +28,4 @@ def ssim(truth: Array, estimate: Array, peak: float) -> float | None:
 
     if min(truth.shape[:2]) < 7:
         return None
-    return float(
-        structural_similarity(truth.astype(float), estimate.astype(float), data_range=peak, channel_axis=-1)
-    )
+    return float(structural_similarity(truth.astype(float), estimate.astype(float), data_range=peak, channel_axis=-1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from schedulefree import AdamWScheduleFree
@@ -45,9 +45,9 @@ def schedule_free(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
 
     It is good at whatever step it is stopped, so the length of a fit need not be known beforehand.
     """
-    optimiser = AdamWScheduleFree(parameters, lr=rate, betas=(0.95, 0.999))
-    optimiser.train()
-    return optimiser
+    averaging = AdamWScheduleFree(parameters, lr=rate, betas=(0.95, 0.999))
+    averaging.train()
+    return cast(Optimizer, averaging)
 
 
 def adam(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
@@ -86,6 +86,17 @@ RECIPES = {
 """`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter."""
 
 
+def default_steps(recipe: str, psnr: float | None) -> int:
+    """How long a fit goes on that no steps or seconds end: a quality alone may be out of reach.
+
+    Raises:
+        InputError: an unknown recipe.
+    """
+    if recipe not in RECIPES:
+        raise InputError(f"there is no recipe {recipe!r}; choose from {', '.join(RECIPES)}")
+    return RECIPES[recipe].steps * (1 if psnr is None else 10)
+
+
 def build(
     activation: str,
     in_dim: int,
@@ -108,11 +119,15 @@ def build(
     """
     if activation not in NETWORKS:
         raise InputError(f"there is no activation {activation!r}; choose from {', '.join(NETWORKS)}")
-    given = {name: value for name, value in {"width": width, "depth": depth, "omega": omega}.items() if value is not None}
+    given = {
+        name: value for name, value in {"width": width, "depth": depth, "omega": omega}.items() if value is not None
+    }
     if ruled := [name for name in given if name in recipe.fixed]:
-        raise InputError(f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe")
+        raise InputError(
+            f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe"
+        )
     network = NETWORKS[activation]
-    options: dict[str, Any] = {"width": width or 256, "depth": 3 if depth is None else depth}
+    options: dict[str, Any] = {"width": 256 if width is None else width, "depth": 3 if depth is None else depth}
     if activation in ("sine", "finer"):
         options["omega_first"] = float(omega if omega is not None else recipe.omega(in_dim))
     elif omega is not None and activation == "wire":

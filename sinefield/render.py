@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sinefield.domain import Domain
@@ -15,8 +16,7 @@ from sinefield.fields.network import Network
 from sinefield.jets import Jet, propagate
 from sinefield.signals import Header, parse_shape
 
-Layer = Literal["value", "gradient", "laplacian"]
-LAYERS: dict[Layer, tuple[int, Callable[[Jet], Tensor | None]]] = {
+LAYERS: dict[str, tuple[int, Callable[[Jet], Tensor | None]]] = {
     "value": (0, lambda jet: jet.value),
     "gradient": (1, lambda jet: jet.gradient),
     "laplacian": (2, lambda jet: jet.laplacian),
@@ -34,12 +34,12 @@ def on_grid(
     function: Network,
     domain: Domain,
     shape: Sequence[int],
-    layer: Layer = "value",
+    layer: str = "value",
     *,
-    finish: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]] = lambda values: values,
+    finish: Callable[[NDArray[Any]], NDArray[Any]] = lambda values: values,
     device: torch.device | str = "cpu",
     progress: Callable[[float], None] | None = None,
-) -> np.ndarray[Any, Any]:
+) -> NDArray[Any]:
     """A layer of a function at the centres of `shape` cells of a domain.
 
     Args:

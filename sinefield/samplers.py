@@ -32,7 +32,9 @@ class Batch(NamedTuple):
 Sampler = Callable[[int], Batch]
 """A function of the step alone, so that work that was cut off goes on with the same batches."""
 
-Indices = Int64[np.ndarray, " m"]
+SINGLE = torch.empty(0, dtype=torch.float32)
+
+Indices = Int64[np.ndarray, " _"]
 
 
 def shuffled(
@@ -41,8 +43,7 @@ def shuffled(
     *,
     indices: Indices | None = None,
     seed: int = 0,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    like: Tensor = SINGLE,
 ) -> Sampler:
     """Mini-batches without replacement, in an order drawn anew for each pass over the samples.
 
@@ -51,11 +52,12 @@ def shuffled(
         size: samples in a batch; None, or as many as there are, for all of them in their order.
         indices: the (flat) samples to draw from; all of them unless given.
         seed: of the order.
+        like: a tensor on the device and of the type that the targets get.
     """
     count = signal.header.size if indices is None else len(indices)
     if size is None or size >= count:
         everything = np.arange(count) if indices is None else indices
-        return lambda step: take(signal, everything, device=device, dtype=dtype)
+        return lambda step: take(signal, everything, like)
     passes = count // size
 
     @lru_cache(maxsize=1)
@@ -65,7 +67,7 @@ def shuffled(
 
     def batch(step: int) -> Batch:
         epoch, part = divmod(step, passes)
-        return take(signal, order(epoch)[part * size : (part + 1) * size], device=device, dtype=dtype)
+        return take(signal, order(epoch)[part * size : (part + 1) * size], like)
 
     return batch
 
@@ -75,26 +77,23 @@ def pieces(
     size: int,
     *,
     indices: Indices | None = None,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    like: Tensor = SINGLE,
 ) -> Iterator[Batch]:
     """All samples once, in their order, `size` at a time."""
     count = signal.header.size if indices is None else len(indices)
     for start in range(0, count, size):
         part = np.arange(start, min(start + size, count))
-        yield take(signal, part if indices is None else indices[part], device=device, dtype=dtype)
+        yield take(signal, part if indices is None else indices[part], like)
 
 
-def take(
-    signal: Signal, index: Indices, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-) -> Batch:
-    """The samples with these flat indices."""
+def take(signal: Signal, index: Indices, like: Tensor = SINGLE) -> Batch:
+    """The samples with these flat indices, on the device and with targets of the type of `like`."""
     header = signal.header
     position = np.stack(np.unravel_index(index, header.shape), axis=-1)
     x = np.asarray(header.domain.lower) + (position + 0.5) * np.asarray(header.step)
     values = signal.values.reshape(-1, header.out_dim)[index]
     target = (values - header.middle) / header.half_range
-    return Batch(torch.from_numpy(x).to(device), torch.from_numpy(target).to(device=device, dtype=dtype))
+    return Batch(torch.from_numpy(x).to(like.device), torch.from_numpy(target).to(like))
 
 
 def split(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, Indices | None]:

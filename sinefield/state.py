@@ -93,7 +93,9 @@ def state_file(folder: Path, resume: bool) -> Path:
 
 def write(path: Path, identity: dict[str, Any], state: State, now: Snapshot, best: Snapshot) -> None:
     """Save a fit. `identity` is what it was started with, which `read` compares."""
-    tensors = {f"{when}/{name}": tensor for when, each in (("now", now), ("best", best)) for name, tensor in each[0].items()}
+    tensors = {
+        f"{when}/{name}": tensor for when, each in (("now", now), ("best", best)) for name, tensor in each[0].items()
+    }
     numbers = {name: None if value == math.inf else value for name, value in asdict(state).items()}
     header = {"identity": identity, "state": numbers, "groups": {"now": now.groups, "best": best.groups}}
     checkpoint.write(path, "state", tensors, header)
@@ -112,7 +114,7 @@ def read(path: Path, identity: dict[str, Any]) -> tuple[State, Snapshot, Snapsho
                 f"{path} is of a fit with {name} = {header['identity'].get(name)}, not {value}; "
                 "resume with the same options, or use another checkpoint folder"
             )
-    numbers = {name: math.inf if value is None else value for name, value in header["state"].items()}
+    numbers: dict[str, Any] = {name: math.inf if value is None else value for name, value in header["state"].items()}
     numbers["history"] = [tuple(entry) for entry in numbers["history"]]
     now, best = (
         Snapshot(

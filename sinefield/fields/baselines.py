@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from sinefield.fields.layers import (
     Affine,
@@ -47,16 +46,26 @@ class PositionalReluNet(ReluNet):
 
     def __post_init__(self, generator: Generator | None) -> None:
         super().__post_init__(generator)
-        encoding = octaves(self.in_dim, self.octaves)
-        self.register_buffer("frequencies", encoding.weight, persistent=False)
-        self.register_buffer("phases", encoding.bias, persistent=False)
+        self.encoding = _Encoding(octaves(self.in_dim, self.octaves))
 
     def weight_shapes(self) -> list[tuple[int, ...]]:
         (width, _), *others = super().weight_shapes()
         return [(width, 2 * self.octaves * self.in_dim), *others]
 
     def layers(self) -> list[Layer]:
-        return [Affine(self.frequencies, self.phases), Sine(1.0), *super().layers()]
+        return [Affine(self.encoding.weight, self.encoding.bias), Sine(1.0), *super().layers()]
+
+
+class _Encoding(nn.Module):
+    """The fixed affine map of a positional encoding, as buffers that move with the network."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, affine: Affine):
+        super().__init__()
+        self.register_buffer("weight", affine.weight, persistent=False)
+        self.register_buffer("bias", affine.bias, persistent=False)
 
 
 @dataclass(eq=False, repr=False)

@@ -93,4 +93,3 @@ class Perceptron(Network):
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.config().items())
-

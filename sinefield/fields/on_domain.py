@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from sinefield.domain import Domain
 from sinefield.fields.layers import Layer, Rescale
@@ -11,6 +12,9 @@ from sinefield.fields.network import Network, Perceptron
 
 class OnDomain(Network):
     """x ↦ network((x - centre) / half): derivatives are per unit of the user's coordinates."""
+
+    centre: Tensor
+    unit: Tensor
 
     def __init__(self, network: Perceptron, domain: Domain):
         super().__init__()

@@ -27,15 +27,16 @@ def propagate(field: Callable[[Tensor], Tensor], x: Tensor, order: int, *, hessi
                 hessian=second if hessian else None,
                 laplacian=None if hessian else second.diagonal(dim1=-2, dim2=-1).sum(-1),
             )
-    return jet if building else Jet(*(part if part is None else part.detach() for part in jet))
+    if building:
+        return jet
+    first, *rest = jet
+    return Jet(first.detach(), *(part if part is None else part.detach() for part in rest))
 
 
 def _gradient(value: Tensor, x: Tensor) -> Tensor:
     """∂valueᵢ/∂xⱼ (n, c, d) of value (n, c); zero where a channel does not depend on x."""
     columns = [
-        torch.autograd.grad(
-            channel.sum(), x, create_graph=True, allow_unused=True, materialize_grads=True
-        )[0]
+        torch.autograd.grad(channel.sum(), x, create_graph=True, allow_unused=True, materialize_grads=True)[0]
         if channel.requires_grad
         else torch.zeros_like(x)
         for channel in value.unbind(-1)

@@ -46,8 +46,9 @@ def from_array(
         raise InputError(f"{name} is not a regular array: {error}") from error
     if values.dtype.kind not in "buif":
         raise InputError(f"{name} holds {values.dtype} values; real numbers are needed")
+    channels: tuple[str, ...] = ()
     if channel_axis is None:
-        values, channels = values[..., None], ()
+        values = values[..., None]
     elif -values.ndim <= channel_axis < values.ndim:
         values = np.moveaxis(values, channel_axis, -1)
         channels = tuple(f"c{k}" for k in range(values.shape[-1]))

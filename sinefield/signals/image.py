@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sinefield.domain import from_samples
-from sinefield.errors import InputError
+from sinefield.errors import InputError, one_line
 from sinefield.files import atomic
 from sinefield.signals.signal import Header, Signal, check_finite, parse_shape, value_range
 
@@ -57,7 +58,7 @@ def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
     return from_pixels(values, mode, Path(source).stem)
 
 
-def from_pixels(values: np.ndarray[Any, Any], mode: str, name: str = "picture") -> Signal:
+def from_pixels(values: NDArray[Any], mode: str, name: str = "picture") -> Signal:
     """The signal of a picture (height, width, bands) whose colour mode is L, LA, RGB, RGBA or CMYK."""
     check_finite(values, name)
     if values.dtype.kind == "f":
@@ -90,7 +91,7 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
     return from_pixels(values.astype(signal.values.dtype), _mode(signal.header), signal.name)
 
 
-def write_image(path: Path, samples: np.ndarray[Any, Any], header: Header) -> None:
+def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
     """Write samples (height, width[, channels]) of the header's type as the kind of picture that the suffix names.
 
     `.npy` and TIFF keep the numbers as they are; a format with fewer bits or no alpha gets what it can hold, or
@@ -100,15 +101,8 @@ def write_image(path: Path, samples: np.ndarray[Any, Any], header: Header) -> No
         InputError: an unknown suffix, a format that cannot hold the channels, or a place that cannot be written.
     """
     mode, suffix = _mode(header), path.suffix.lower()
-    if suffix == ".npy":
-        with atomic(path) as temporary:
-            np.save(temporary, samples)
-        return
-    if suffix in _TIFF and samples.dtype != np.uint8:
-        import tifffile
-
-        with atomic(path) as temporary:
-            tifffile.imwrite(temporary, samples, photometric="rgb" if mode.startswith("RGB") else "minisblack")
+    if suffix == ".npy" or (suffix in _TIFF and samples.dtype != np.uint8):
+        write_numbers(path, samples, "rgb" if mode.startswith("RGB") else "minisblack")
         return
     check_format(path, header)
     if samples.dtype == np.uint16 and suffix == ".png":
@@ -125,12 +119,37 @@ def write_image(path: Path, samples: np.ndarray[Any, Any], header: Header) -> No
         picture.save(temporary, **({"lossless": True} if suffix == ".webp" else {"quality": 95}))
 
 
+def holds_numbers(path: Path) -> bool:
+    """Whether the suffix names a format for numbers of any type: .npy or TIFF."""
+    return path.suffix.lower() in (".npy", *_TIFF)
+
+
+def write_numbers(path: Path, samples: NDArray[Any], photometric: str = "minisblack") -> None:
+    """Write samples (height, width, …) as they are, to .npy or as the bands of a TIFF."""
+    with atomic(path) as temporary:
+        if path.suffix.lower() == ".npy":
+            np.save(temporary, samples)
+        else:
+            import tifffile
+
+            bands = samples if samples.ndim == 2 else samples.reshape(*samples.shape[:2], -1)
+            contiguous = "contig" if bands.ndim == 3 else None
+            tifffile.imwrite(temporary, bands, photometric=photometric, planarconfig=contiguous)
+
+
+def write_grey(path: Path, greys: NDArray[Any]) -> None:
+    """Write 8-bit greys (height, width), such as a picture of a derivative."""
+    write_image(path, greys, from_pixels(greys[..., None], "L").header)
+
+
 def check_format(path: Path, header: Header) -> None:
     """Raise InputError unless a picture with these channels can be written under this suffix."""
     suffix, mode = path.suffix.lower(), _mode(header)
     writable = {ending for ending, name in Image.registered_extensions().items() if name in Image.SAVE}
     if suffix not in writable | {".npy"}:
-        raise InputError(f"{path.name}: no picture format is called {suffix or 'nothing'!r}; use .png, .tif, .jpg, .webp or .npy")
+        raise InputError(
+            f"{path.name}: no picture format is called {suffix or 'nothing'!r}; use .png, .tif, .jpg, .webp or .npy"
+        )
     if suffix in _WITHOUT_ALPHA and mode.endswith("A"):
         raise InputError(f"{path.name}: JPEG has no alpha channel, which this field has; use .png, .tif or .webp")
     if mode not in _CHANNELS and suffix not in (*_TIFF, ".npy"):
@@ -148,7 +167,7 @@ def _mode(header: Header) -> str:
     return "".join(header.channels) or "L"
 
 
-def _to_bytes(samples: np.ndarray[Any, Any], header: Header) -> np.ndarray[Any, Any]:
+def _to_bytes(samples: NDArray[Any], header: Header) -> NDArray[Any]:
     """Samples as 8 bits: their value range goes to 0 … 255."""
     if samples.dtype == np.uint8:
         return samples
@@ -157,7 +176,7 @@ def _to_bytes(samples: np.ndarray[Any, Any], header: Header) -> np.ndarray[Any, 
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 
 
-def _decode(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str]:
+def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
     """The samples (height, width, bands) and the colour mode of a picture file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # our own limit on the number of pixels holds instead of Pillow's
@@ -167,7 +186,7 @@ def _decode(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str]:
         except UnidentifiedImageError:
             return _decode_tiff(path, max_pixels)
         except (ValueError, SyntaxError, TypeError, EOFError) as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+            raise InputError(f"{path} is damaged: {one_line(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
         with picture:
@@ -181,10 +200,10 @@ def _decode(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str]:
             try:
                 return _decode_pillow(picture)
             except (OSError, ValueError, SyntaxError, TypeError, EOFError, IndexError) as error:
-                raise InputError(f"{path} is damaged or cut short: {error}") from error
+                raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
 
 
-def _decode_pillow(picture: Image.Image) -> tuple[np.ndarray[Any, Any], str]:
+def _decode_pillow(picture: Image.Image) -> tuple[NDArray[Any], str]:
     picture.load()
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == "P":
@@ -197,17 +216,17 @@ def _decode_pillow(picture: Image.Image) -> tuple[np.ndarray[Any, Any], str]:
     if picture.mode.startswith("I;16"):
         values = values.astype(np.uint16)
     elif picture.mode == "I":
-        values = values.astype(np.uint16 if 0 <= values.min() and values.max() < 2**16 else np.int32)
+        values = values.astype(np.uint16 if values.min() >= 0 and values.max() < 2**16 else np.int32)
     mode = "L" if picture.mode[0] in "IF" else picture.mode
     return values.reshape(*values.shape[:2], -1), mode
 
 
 def _is_deep(picture: Image.Image) -> bool:
     bits = getattr(picture, "tag_v2", {}).get(258, (8,))
-    return max(bits) > 8
+    return bool(max(bits) > 8)
 
 
-def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[np.ndarray[Any, Any], str] | None:
+def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], str] | None:
     """A PNG of 16 bits a channel; Pillow would cut its colours to 8. None for any other PNG."""
     with path.open("rb") as file:
         header = file.read(26)
@@ -219,18 +238,18 @@ def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[np.ndarray[Any, 
     try:
         values = imagecodecs.png_decode(path.read_bytes())
     except (imagecodecs.PngError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} is damaged or cut short: {error}") from error
+        raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
     values = _oriented(values.reshape(picture.height, picture.width, -1), picture.getexif().get(274, 1))
     return values, _MODE_OF_BANDS[values.shape[-1]]
 
 
-def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str]:
+def _decode_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
     """The first page of a TIFF of more than 8 bits, integer or float."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
+            page = cast(tifffile.TiffPage, file.pages[0])
             _check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
             values = page.asarray()
             if page.planarconfig == 2 and values.ndim == 3:
@@ -240,7 +259,7 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str
     except tifffile.TiffFileError as error:
         raise InputError(f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are)") from error
     except Exception as error:  # a damaged file can fail anywhere in the decoder
-        raise InputError(f"{path} is damaged or cut short: {error}") from error
+        raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
     values = values.reshape(*values.shape[:2], -1)
     if values.dtype.kind not in "uif" or values.shape[-1] not in _MODE_OF_BANDS:
         raise InputError(f"{path} holds {values.shape[-1]} bands of {values.dtype}; 1 to 4 real ones are a picture")
@@ -251,7 +270,7 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray[Any, Any], str
     return _oriented(values, int(orientation)), "CMYK" if separated else _MODE_OF_BANDS[values.shape[-1]]
 
 
-def _oriented(values: np.ndarray[Any, Any], orientation: int) -> np.ndarray[Any, Any]:
+def _oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Pixels turned upright from EXIF orientation 1 … 8 (EXIF 2.32, tag 274)."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sinefield.domain import Domain
 from sinefield.errors import InputError
@@ -72,25 +73,25 @@ class Header:
         return list(zip(self.low, self.high, strict=True))
 
     @property
-    def middle(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def middle(self) -> NDArray[np.float64]:
         """The value that goes to 0, per channel."""
-        return (np.asarray(self.low) + np.asarray(self.high)) / 2
+        return np.add(self.low, self.high, dtype=np.float64) / 2
 
     @property
-    def half_range(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def half_range(self) -> NDArray[np.float64]:
         """The difference in value that goes to 1, per channel."""
-        return (np.asarray(self.high) - np.asarray(self.low)) / 2
+        return np.subtract(self.high, self.low, dtype=np.float64) / 2
 
     @property
     def clips(self) -> bool:
         """Whether the samples' type has a smallest and a largest value."""
         return np.dtype(self.dtype).kind != "f"
 
-    def clip(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def clip(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values (…, channels) limited to what the samples' type can hold; floats are left alone."""
         return np.clip(values, self.low, self.high) if self.clips else values
 
-    def quantise(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def quantise(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values (…, channels) in the samples' own type, without the channel axis where the signal has none."""
         kind = np.dtype(self.dtype).kind
         values = self.clip(values)
@@ -107,7 +108,7 @@ class Signal:
         name: where they came from, for messages and figures.
     """
 
-    values: np.ndarray[Any, Any]
+    values: NDArray[Any]
     header: Header
     name: str = "array"
 
@@ -119,12 +120,12 @@ class Signal:
             )
 
     @property
-    def samples(self) -> np.ndarray[Any, Any]:
+    def samples(self) -> NDArray[Any]:
         """The values as they came in: without the channel axis where there is none."""
         return self.values if self.header.channels else self.values[..., 0]
 
 
-def check_finite(values: np.ndarray[Any, Any], name: str) -> None:
+def check_finite(values: NDArray[Any], name: str) -> None:
     """Raise InputError if any value is NaN or infinite, naming how many and the first."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
@@ -136,7 +137,7 @@ def check_finite(values: np.ndarray[Any, Any], name: str) -> None:
     )
 
 
-def value_range(values: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def value_range(values: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The smallest and largest value of each channel of (…, channels), widened where a channel is constant."""
     axes = tuple(range(values.ndim - 1))
     low, high = values.min(axis=axes).astype(float), values.max(axis=axes).astype(float)
@@ -159,5 +160,7 @@ def parse_shape(size: int | Sequence[int], header: Header) -> tuple[int, ...]:
     else:
         shape = tuple(size)
     if len(shape) != len(header.shape) or any(n < 1 for n in shape) or (isinstance(size, int) and size < 1):
-        raise InputError(f"size {size} does not fit {len(header.shape)} axes {header.domain.axes}; use positive numbers")
+        raise InputError(
+            f"size {size} does not fit {len(header.shape)} axes {header.domain.axes}; use positive numbers"
+        )
     return shape

@@ -1,0 +1,30 @@
+# `make demo` and `make test` do all of their own set-up, in .venv; run again, they start at once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check setup clean
+
+demo: setup
+	$(BIN)/sinefield fit camera --size 256 --seconds 45 -o out/camera.safetensors --report out
+	@echo "look at out/sheet.png"
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: sinefield needs Python 3.10 or newer; this is " + sys.version.split()[0] + " (try: make PYTHON=python3.12 …)")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv out build *.egg-info

@@ -1,0 +1,6 @@
+"""`python -m sinefield` is `sinefield`."""
+
+from sinefield.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,396 @@
+"""The verbs. Each imports what it needs when it runs, so that `--help` is there at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from sinefield.errors import InputError
+
+if TYPE_CHECKING:
+    from sinefield.signals import Signal
+    from sinefield.state import State
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Turn any signal into one small continuous function: sample it at any resolution, differentiate it exactly.",
+)
+
+# click's, which newer versions of typer bring along under a name of their own
+UsageError: Any = typer.BadParameter.__base__
+
+Picture = Annotated[str, typer.Argument(help="A picture file, or a sample: camera, astronaut, coffee, chelsea, …")]
+FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="A field, as `sinefield fit` writes it.")]
+Size = Annotated[str | None, typer.Option(metavar="N|WxH", help="The longest side in pixels, or width x height.")]
+Activation = "sine, relu, relu-pe, tanh, softplus, gaussian, finer or wire"
+Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 256 unless given.")]
+Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 3 unless given.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")]
+Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of weights, batches and what is held out.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, as the last line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and the result.")]
+
+
+@app.command()
+def fit(
+    picture: Picture,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")
+    ] = None,
+    size: Size = None,
+    activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
+    width: Width = None,
+    depth: Depth = None,
+    omega: Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")] = None,
+    recipe: Annotated[str, typer.Option(help="default, or paper: the official code to the letter.")] = "default",
+    steps: Steps = None,
+    seconds: Seconds = None,
+    psnr: Annotated[float | None, typer.Option(help="Stop at so many dB.")] = None,
+    holdout: Annotated[float, typer.Option(help="Keep this share of the pixels out of the fit, to judge by.")] = 0.0,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write renderings, derivatives, error and a contact sheet there.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a picture: what comes out is a function of (y, x).
+
+    It stops at whichever comes first of --steps, --seconds and --psnr; without any, after 3,000 steps.
+    Ctrl-C ends the fit and keeps what it has reached.
+    """
+    from sinefield.fit import fit as fit_signal
+
+    signal = _read(picture, size)
+    target = _field_path(output or Path(f"{signal.name}.safetensors"))
+    if report is not None:
+        from sinefield.report import prepare
+
+        prepare(report)
+    say = _console(quiet)
+    with _bar(say, "fit") as bar:
+        field = fit_signal(
+            signal,
+            activation=activation,
+            width=width,
+            depth=depth,
+            omega=omega,
+            recipe=recipe,
+            steps=steps,
+            seconds=seconds,
+            psnr=psnr,
+            holdout=holdout,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=_follow(bar, steps, seconds, recipe, psnr),
+        )
+    field.save(target)
+    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
+    if report is not None:
+        from sinefield.report import report as write_report
+
+        with _bar(say, "report") as bar:
+            result["report"] = write_report(report, field, signal, lambda done: bar(done, ""))
+    _tell(result, as_json, quiet)
+    if field.made["stopped"] == "interrupted":
+        say.print(f"interrupted after {field.made['steps']} steps; the best of them is in {target}")
+        raise typer.Exit(130)
+
+
+@app.command()
+def render(
+    field: FieldFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The picture: .png, .tif, .jpg, .webp or .npy.")],
+    size: Size = None,
+    scale: Annotated[float | None, typer.Option(help="Times the size that was fitted.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(metavar="Y0:Y1,X0:X1", help="A part, in the field's units, as in array slicing.")
+    ] = None,
+    layer: Annotated[str, typer.Option(help="value, gradient or laplacian.")] = "value",
+    device: Device = "cpu",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample a field, at any resolution.
+
+    A derivative is written as its numbers to .npy and .tif, in value per pixel (gradient) or pixel² (Laplacian); to
+    any other format as greys: the gradient's magnitude, or the Laplacian with zero at mid-grey.
+    """
+    from sinefield.field import load
+    from sinefield.files import check_output
+    from sinefield.fit import available
+    from sinefield.plot import gradient_picture, laplacian_picture
+    from sinefield.signals.image import check_format, holds_numbers, write_grey, write_image, write_numbers
+
+    check_output(output)
+    loaded = load(field, device=available(device))
+    numbers = holds_numbers(output)
+    if layer == "value":
+        check_format(output, loaded.header)
+    start = time.perf_counter()
+    with _bar(_console(quiet), "render") as bar:
+        samples = loaded.render(
+            _parse_size(size),
+            scale=scale,
+            crop=_parse_crop(crop),
+            layer=layer,
+            progress=lambda done: bar(done, ""),
+        )
+    if layer == "value":
+        write_image(output, samples, loaded.header)
+    elif numbers:
+        write_numbers(output, samples)
+    else:
+        write_grey(output, gradient_picture(samples) if layer == "gradient" else laplacian_picture(samples))
+    seconds = round(time.perf_counter() - start, 3)
+    dim = loaded.header.domain.dim
+    _tell(
+        {"picture": str(output), "layer": layer, "shape": list(samples.shape[:dim]), "seconds": seconds}, as_json, quiet
+    )
+
+
+@app.command()
+def info(field: FieldFile, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Say what a field is: architecture, domain, units, how it was made, the quality it reached."""
+    from sinefield.field import load
+
+    loaded = load(field)
+    header, domain = loaded.header, loaded.header.domain
+    axes = [
+        {"name": name, "from": low + step / 2, "to": high - step / 2, "unit": unit, "samples": n, "step": step}
+        for name, low, high, unit, n, step in zip(
+            domain.axes, domain.lower, domain.upper, domain.units, header.shape, header.step, strict=True
+        )
+    ]
+    _tell(
+        {
+            "field": str(field),
+            "bytes": field.stat().st_size,
+            "network": type(loaded.network).__name__,
+            **loaded.network.config(),
+            "kind": header.kind,
+            "axes": axes,
+            "channels": list(header.channels) or ["value"],
+            "samples": header.dtype,
+            "range": header.range,
+            **{name: value for name, value in loaded.made.items() if name != "history"},
+        },
+        as_json,
+        quiet,
+    )
+
+
+@app.command()
+def compare(
+    picture: Picture,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the figure and the table go.")
+    ] = Path("out/compare"),
+    size: Size = None,
+    activation: Annotated[
+        list[str] | None, typer.Option(help=f"Only this one; may be given again. {Activation}.")
+    ] = None,
+    width: Width = None,
+    depth: Depth = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit one picture with every activation under the same budget; 1,000 steps each, unless told otherwise."""
+    from sinefield.compare import compare as compare_activations
+    from sinefield.fields import NETWORKS
+    from sinefield.files import atomic
+    from sinefield.plot import comparison
+    from sinefield.report import prepare
+
+    if steps is None and seconds is None:
+        steps = 1000
+    prepare(output)
+    signal = _read(picture, size)
+    names = tuple(dict.fromkeys(activation or NETWORKS))
+    results: dict[str, dict[str, Any]] = {}
+    say = _console(quiet)
+    with _bar(say, "compare") as bar:
+
+        def follow(state: State) -> None:
+            share = max(state.step / (steps or 10**12), state.seconds / (seconds or 10**12))
+            bar((len(results) + share) / len(names), f"{names[len(results)]} {state.psnr:.1f} dB")
+
+        budget = {"steps": steps, "seconds": seconds, "width": width, "depth": depth, "seed": seed}
+        fields = compare_activations(signal, names, **budget, device=device, progress=follow)  # type: ignore[arg-type]
+        for name, fitted in fields:
+            results[name] = {
+                "value": fitted.render(),
+                "gradient": fitted.render(layer="gradient"),
+                "laplacian": fitted.render(layer="laplacian"),
+                "made": fitted.made,
+            }
+            if fitted.made["stopped"] == "interrupted":
+                break
+    figure, table = output / "compare.png", output / "compare.json"
+    comparison(figure, signal.header, signal.samples, results)
+    keys = ("psnr_db", "ssim", "seconds", "steps", "parameters", "stopped")
+    rows = [{"activation": name, **{key: each["made"][key] for key in keys}} for name, each in results.items()]
+    rows.sort(key=lambda row: -(row["psnr_db"] or float("inf")))
+    result = {"picture": signal.name, "results": rows, "figure": str(figure), "table": str(table)}
+    with atomic(table) as temporary:
+        temporary.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+    if not as_json:
+        shown = Table(
+            "activation", *[f"[right]{key}" for key in keys[:-1]], title=f"{signal.name}, same budget for all"
+        )
+        for row in rows:
+            shown.add_row(row["activation"], *[_plain(row[key]) for key in keys[:-1]])
+        Console().print(shown)
+        say.print(f"figure: {figure}")
+        return
+    _tell(result, as_json, quiet)
+
+
+def main() -> NoReturn:
+    """Run a verb; what the user can mend is said in one line, with exit code 2."""
+    warnings.showwarning = lambda message, *_: Console(stderr=True).print(
+        f"note: {message}", highlight=False, soft_wrap=True
+    )
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except InputError as error:
+        line = " ".join(str(error).split())
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except UsageError as error:
+        line = f"{error.format_message()} (see sinefield --help)"
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _read(picture: str, size: str | None) -> Signal:
+    from sinefield.signals import read_image, resized
+
+    signal, wanted = read_image(picture), _parse_size(size)
+    return signal if wanted is None else resized(signal, wanted)  # type: ignore[arg-type]
+
+
+def _field_path(path: Path) -> Path:
+    from sinefield.files import check_output
+
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path}: a field is a .safetensors file; call it {path.stem}.safetensors")
+    return check_output(path)
+
+
+def _parse_size(text: str | None) -> int | tuple[int, ...] | None:
+    """ "256" is the longest side, "640x480" is width x height, "8,480,640" is one number for each axis."""
+    if text is None:
+        return None
+    try:
+        if "x" in text:
+            width, height = text.split("x")
+            return int(height), int(width)
+        return int(text) if "," not in text else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--size {text} is no size; write 256 for the longest side, or 640x480 for both") from error
+
+
+def _parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | None:
+    if text is None:
+        return None
+    try:
+        ranges = [part.split(":") for part in text.split(",")]
+        return [(float(start) if start else None, float(stop) if stop else None) for start, stop in ranges]
+    except ValueError as error:
+        raise InputError(
+            f"--crop {text} is no crop; write a range for each axis, such as 10:60,20:80 (rows, columns)"
+        ) from error
+
+
+def _console(quiet: bool) -> Console:
+    return Console(stderr=True, quiet=quiet, highlight=False)
+
+
+@contextmanager
+def _bar(console: Console, verb: str) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on a terminal: called with the share that is done and what to say beside it."""
+    columns = (TextColumn(f"{verb} {{task.description}}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
+    start = time.perf_counter()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=1.0, left="")
+
+        def update(done: float, text: str) -> None:
+            left = (time.perf_counter() - start) * (1 - done) / done if done > 0 else 0.0
+            minutes, seconds = divmod(round(left), 60)
+            progress.update(task, completed=done, description=text, left=f"{minutes}:{seconds:02} left")
+
+        yield update
+
+
+def _follow(
+    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, recipe: str, psnr: float | None
+) -> Callable[[State], None]:
+    from sinefield.recipes import default_steps
+
+    most = steps or (None if seconds else default_steps(recipe, psnr))
+
+    def progress(state: State) -> None:
+        done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)
+        quality = f"{state.psnr:.1f} dB" if state.history else "…"
+        bar(min(done, 1.0), f"step {state.step}  loss {state.loss:.2e}  {quality}")
+
+    return progress
+
+
+def _tell(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    """The result: one JSON object, or a table of it."""
+    if as_json:
+        print(json.dumps(result, allow_nan=False))
+        return
+    if quiet:
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in result.items():
+        table.add_row(name, _plain(value))
+    Console().print(table)
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.6g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}".rstrip("0").rstrip(".")
+        case list():
+            return (
+                "\n".join(_plain(item) for item in value)
+                if value and isinstance(value[0], dict | list | tuple)
+                else ", ".join(map(_plain, value))
+            )
+        case tuple():
+            return " … ".join(map(_plain, value))
+        case dict():
+            return "  ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    return str(value)

@@ -1,0 +1,189 @@
+"""Figures that explain themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from sinefield.files import atomic
+from sinefield.metrics import psnr
+from sinefield.signals import Header
+
+Array = NDArray[Any]
+
+STYLE: Any = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 150,
+}
+
+
+def magnitude(gradient: Array) -> Array:
+    """|∇Φ| of (height, width, d) or (height, width, c, d): over all channels together."""
+    squares: Array = np.square(gradient.astype(np.float64)).reshape(*gradient.shape[:2], -1).sum(-1)
+    return np.sqrt(squares)
+
+
+def signed(laplacian: Array) -> Array:
+    """A Laplacian (height, width[, c]) with its channels averaged."""
+    return laplacian if laplacian.ndim == 2 else laplacian.mean(-1)
+
+
+def as_colours(samples: Array, header: Header) -> Array:
+    """Samples (height, width[, c]) of a picture as greys or RGB(A) in [0, 1], for a figure."""
+    low, high = min(header.low), max(header.high)
+    shown = np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
+    if header.channels == tuple("CMYK"):
+        return (1 - shown[..., :3]) * (1 - shown[..., 3:])
+    if header.channels == ("L", "A"):
+        return shown[..., [0, 0, 0, 1]]
+    return shown if shown.ndim == 2 or shown.shape[-1] in (3, 4) else shown[..., :3].mean(-1)
+
+
+def gradient_picture(gradient: Array) -> Array:
+    """|∇Φ| as 8-bit greys: black is none, white the 99.9th percentile."""
+    size = magnitude(gradient)
+    return np.rint(np.clip(size / (_limit(size) or 1), 0, 1) * 255).astype(np.uint8)
+
+
+def laplacian_picture(laplacian: Array) -> Array:
+    """ΔΦ as 8-bit greys: mid-grey is zero, white the 99.9th percentile of |ΔΦ|, black its negative."""
+    value = signed(laplacian)
+    return np.rint(np.clip(value / (_limit(value) or 1) / 2 + 0.5, 0, 1) * 255).astype(np.uint8)
+
+
+def contact_sheet(
+    path: Path,
+    header: Header,
+    truth: Array,
+    fitted: Array,
+    gradient: Array,
+    laplacian: Array,
+    detail: tuple[Array, Array, float],
+    made: Mapping[str, Any],
+) -> None:
+    """Truth, fit, error, training curve, derivatives and an enlarged detail on one page.
+
+    Args:
+        truth, fitted: the samples and the field at the same places.
+        gradient, laplacian: of the field, there as well.
+        detail: a part of the samples, the same part of the field on a finer grid, and how much finer that is.
+    """
+    pixels, enlarged, scale = detail
+    height, width = truth.shape[:2]
+    quality = f"{made['psnr_db']:.1f} dB" if made["psnr_db"] is not None else "exact"
+    slope, curvature = magnitude(gradient), signed(laplacian)
+    with _figure(path, (14, 7)) as figure:
+        (one, two, three, four), (five, six, seven, eight) = figure.subplots(2, 4)
+        _picture(one, as_colours(truth, header), f"the picture, {width} × {height} pixels")
+        _picture(two, as_colours(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
+        error_map(three, header, truth, fitted)
+        training_curve(four, made["history"])
+        _scaled(five, slope, "its exact gradient, |∇Φ| per px", "magma", 0, _limit(slope))
+        _scaled(six, curvature, "its exact Laplacian, ΔΦ per px²", "RdBu_r", -_limit(curvature), _limit(curvature))
+        _picture(seven, as_colours(pixels, header), "a detail of the picture")
+        _picture(eight, as_colours(enlarged, header), f"the field there, sampled {scale:g}× as finely")
+
+
+def save_training_curve(path: Path, made: Mapping[str, Any]) -> None:
+    """The PSNR against time, by itself."""
+    with _figure(path, (6.4, 3.6)) as figure:
+        training_curve(figure.subplots(), made["history"])
+
+
+def save_error_map(path: Path, header: Header, truth: Array, fitted: Array) -> None:
+    """The absolute error with its scale, by itself."""
+    with _figure(path, (5.6, 4.6)) as figure:
+        error_map(figure.subplots(), header, truth, fitted)
+
+
+def training_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
+    """PSNR against seconds, from (step, seconds, mse)."""
+    seconds = [entry[1] for entry in history]
+    axes.plot(seconds, [psnr(entry[2]) for entry in history], marker="." if len(history) < 30 else "", color="tab:blue")
+    axes.set(xlabel="seconds", ylabel="PSNR in dB", title="how the fit went")
+    axes.grid(alpha=0.3)
+
+
+def error_map(axes: Axes, header: Header, truth: Array, fitted: Array) -> None:
+    """|fit - truth|, the largest over the channels, in percent of the value range."""
+    span = 2 * header.half_range.max() / 100
+    error = np.abs(fitted.astype(np.float64) - truth.astype(np.float64)) / span
+    error = error if error.ndim == 2 else error.max(-1)
+    _scaled(axes, error, "error, in % of the value range", "inferno", 0, _limit(error))
+
+
+def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """One row for each activation: picture, gradient and Laplacian; then PSNR against steps.
+
+    Args:
+        results: for each activation its `value`, `gradient`, `laplacian` and `made`; all are drawn on one scale.
+    """
+    best = max(results.values(), key=lambda result: result["made"]["psnr_db"] or np.inf)
+    steepest, curviest = _limit(magnitude(best["gradient"])), _limit(signed(best["laplacian"]))
+    rows = len(results)
+    with _figure(path, (8.2, 2.35 * rows + 4.2)) as figure:
+        top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[2.35 * rows, 4.2]))
+        grid = top.subplots(rows, 3, squeeze=False)
+        for row, (name, result) in zip(grid, results.items(), strict=True):
+            quality = result["made"]["psnr_db"]
+            _picture(row[0], as_colours(result["value"], header), f"{name}, {quality:.1f} dB" if quality else name)
+            _scaled(row[1], magnitude(result["gradient"]), "|∇Φ|", "magma", 0, steepest)
+            _scaled(row[2], signed(result["laplacian"]), "ΔΦ", "RdBu_r", -curviest, curviest)
+        axes = bottom.subplots()
+        for index, (name, result) in enumerate(results.items()):
+            history = result["made"]["history"]
+            axes.plot(
+                [entry[0] for entry in history],
+                [psnr(entry[2]) for entry in history],
+                label=name,
+                color=f"C{index}",
+                linewidth=2.5 if name == "sine" else 1.2,
+            )
+        axes.set(xlabel="steps", ylabel="PSNR in dB", title="convergence under the same number of steps")
+        axes.grid(alpha=0.3)
+        axes.legend(ncols=2)
+
+
+@contextmanager
+def _figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure that is drawn without a display and saved when the block ends."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
+        with atomic(path) as temporary:
+            figure.savefig(temporary)
+
+
+def _picture(axes: Axes, shown: Array, title: str) -> None:
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(shown))
+    axes.set_title(title)
+    axes.axis("off")
+
+
+def _scaled(axes: Axes, shown: Array, title: str, colours: str, low: float, high: float) -> None:
+    drawn = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
+    axes.set_title(title)
+    axes.axis("off")
+    axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
+
+
+def _aspect(shown: Array) -> Literal["equal", "auto"]:
+    """True proportions, unless a picture is so long that nothing would be seen of it."""
+    height, width = shown.shape[:2]
+    return "equal" if max(height, width) <= 10 * min(height, width) else "auto"
+
+
+def _limit(values: Array) -> float:
+    """The 99.9th percentile of the absolute values: a few outliers must not darken a picture."""
+    return float(np.quantile(np.abs(values), 0.999))

@@ -1,0 +1,294 @@
+"""From a signal to a field: quality, derivatives in the user's units, stops, safety."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import sinefield as sf
+from sinefield import fit as fit_function
+from sinefield.errors import InputError
+from sinefield.fields import NETWORKS
+from sinefield.signals.image import from_pixels
+from sinefield.state import State
+
+
+def waves(height=48, width=80):
+    y, x = np.mgrid[:height, :width]
+    return np.sin(x / 7) * np.cos(y / 11)
+
+
+def colours(height=24, width=40):
+    return np.stack(
+        [np.tile(np.arange(width), (height, 1)) * 6, np.tile(np.arange(height)[:, None], (1, width)) * 10], -1
+    )
+
+
+def test_the_name_is_the_function_even_after_its_module_was_imported():
+    import sinefield.fit  # noqa: F401
+
+    assert callable(sf.fit)
+    assert sf.fit is fit_function
+
+
+def test_value_gradient_and_laplacian_are_those_of_the_signal_in_the_users_units():
+    hy, hx = 0.25, 3.0
+    signal = sf.from_array(waves(24, 40), origin=(2, 50), step=(hy, hx), axes=("y", "x"), units=("m", "s"))
+    field = sf.fit(signal, width=64, depth=1, omega=8, steps=1000)
+    assert field.made["psnr_db"] > 50
+    i, j = np.meshgrid(np.arange(4, 20, 3), np.arange(4, 36, 3), indexing="ij")
+    x = np.stack([2 + i * hy, 50 + j * hx], -1)
+    slope = np.stack([-np.sin(j / 7) * np.sin(i / 11) / 11 / hy, np.cos(j / 7) * np.cos(i / 11) / 7 / hx], -1)
+    curvature = -np.sin(j / 7) * np.cos(i / 11) * (1 / 121 / hy**2 + 1 / 49 / hx**2)
+    value, gradient, laplacian = field(x)[..., 0], field.gradient(x)[..., 0, :], field.laplacian(x)[..., 0]
+    assert np.abs(value.numpy() - np.sin(j / 7) * np.cos(i / 11)).max() < 0.02
+    for k in (0, 1):
+        assert np.linalg.norm(gradient[..., k].numpy() - slope[..., k]) < 0.05 * np.linalg.norm(slope[..., k])
+    assert np.linalg.norm(laplacian.numpy() - curvature) < 0.25 * np.linalg.norm(curvature)
+    assert np.allclose(field.render(layer="gradient")[i, j], gradient, atol=1e-4)
+    assert np.allclose(field.render(layer="laplacian")[i, j], laplacian, atol=1e-3)
+
+
+def test_an_asymmetric_picture_tells_x_from_y():
+    ramp = from_pixels(np.tile(1.5 * np.arange(160), (96, 1)).astype(np.uint8)[..., None], "L")
+    field = sf.fit(ramp, width=32, depth=1, omega=5, steps=400)
+    across = field.gradient([[48.0, 80.0], [20.0, 30.0]])[:, 0]
+    assert torch.allclose(across, torch.tensor([[0.0, 1.5]]).expand(2, 2), atol=0.25)
+    assert field.render().shape == (96, 160)
+    assert field.render(scale=0.5).shape == (48, 80)
+    assert np.abs(field.render().astype(int) - ramp.samples).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("values", "channel_axis"),
+    [
+        (np.sin(np.arange(200) / 9), None),
+        (np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8), -1),
+        (np.random.default_rng(0).random((4, 5, 6)), None),
+        (np.random.default_rng(0).random((2, 4, 5, 3, 3)), 0),
+        (np.arange(24, dtype=np.int32).reshape(4, 6) * 1000 - 5, None),
+        (np.random.default_rng(0).random((7, 8)) > 0.5, None),
+        (np.full((5, 6), 3.0), None),
+    ],
+)
+def test_arrays_of_any_dimension_and_type_come_back_in_kind(values, channel_axis):
+    field = sf.fit(values, channel_axis=channel_axis, width=32, depth=1, steps=20)
+    expected = values if channel_axis is None else np.moveaxis(values, channel_axis, -1)
+    back = field.render()
+    assert back.shape == expected.shape
+    assert back.dtype == expected.dtype
+    if values.dtype.kind != "f":
+        assert back.min() >= values.min()
+        assert back.max() <= values.max()
+
+
+def test_a_large_offset_loses_no_digits():
+    values = 101_325 + 0.5 * np.sin(np.arange(300) / 20)
+    field = sf.fit(values, width=64, depth=1, omega=10, steps=600)
+    assert np.abs(field.render() - values).max() < 0.02
+    late = sf.from_array(values - 101_325, origin=(1.6e9,), step=(1.0,), units=("s",))
+    field = sf.fit(late, width=64, depth=1, omega=10, steps=600)
+    assert np.abs(field(1.6e9 + np.arange(300.0)[:, None])[:, 0].numpy() - values + 101_325).max() < 0.02
+
+
+def test_coordinates_of_the_wrong_shape_are_refused():
+    field = sf.fit(waves(8, 9), width=8, depth=0, steps=1)
+    assert field([1, 2]).shape == (1,)
+    assert field(np.zeros((4, 5, 2))).shape == (4, 5, 1)
+    assert field.gradient(np.zeros((4, 5, 2))).shape == (4, 5, 1, 2)
+    with pytest.raises(InputError, match=r"\(x0, x1\)"):
+        field(np.zeros((4, 3)))
+    with pytest.raises(InputError, match="layer"):
+        field.render(layer="hessian")
+
+
+@pytest.mark.parametrize("activation", NETWORKS)
+def test_every_activation_learns(activation):
+    field = sf.fit(waves(16, 20), activation=activation, width=48, depth=2, steps=200)
+    assert field.made["psnr_db"] > 15
+    assert field.made["parameters"] == sum(p.numel() for p in field.network.parameters())
+
+
+def test_the_paper_recipe_is_the_official_one():
+    signal = from_pixels(np.zeros((9, 9, 1), np.uint8), "L")
+    field = sf.fit(signal, recipe="paper", steps=1)
+    siren = field.network
+    assert (siren.width, siren.depth, siren.omega_first, siren.omega_hidden) == (256, 3, 30.0, 30.0)
+    assert field.made["parameters"] == 2 * 256 + 256 + 3 * (256 * 256 + 256) + 256 + 1
+    corners = torch.tensor([[0.0, 0.0], [8.0, 8.0], [4.0, 8.0]])
+    assert torch.equal(field.function.layers()[0](corners), torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 1.0]]))
+
+
+def test_the_paper_recipe_takes_the_steps_of_plain_adam_on_all_samples():
+    """Three steps against a loop written out in plain PyTorch."""
+    values = waves(10, 10)
+    ours = sf.fit(values, recipe="paper", steps=3, dtype=torch.float64)
+    grid = torch.linspace(-1, 1, 10, dtype=torch.float64)
+    x = torch.stack(torch.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
+    low, high = values.min(), values.max()
+    target = torch.from_numpy((values - low) / (high - low) * 2 - 1).reshape(-1, 1)
+    siren = sf.Siren(2, 1, generator=torch.Generator().manual_seed(0)).double()
+    adam = torch.optim.Adam(siren.parameters(), lr=1e-4)
+    for _ in range(3):
+        adam.zero_grad()
+        (siren(x) - target).square().mean().backward()
+        adam.step()
+    for a, b in zip(ours.network.parameters(), siren.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(monkeypatch):
+    whole = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
+    monkeypatch.setattr(sys.modules["sinefield.fit"], "CHUNK", 1000)
+    parts = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_stops_come_first_come_first_served():
+    assert sf.fit(waves(8, 9), width=8, depth=0, steps=7).made["stopped"] == "steps"
+    assert sf.fit(waves(8, 9), width=8, depth=0, steps=10**6, seconds=0.2).made["stopped"] == "seconds"
+    reached = sf.fit(waves(), width=64, depth=1, psnr=25)
+    assert reached.made["stopped"] == "psnr"
+    assert reached.made["psnr_db"] >= 25
+
+
+def test_held_out_samples_are_judged_apart():
+    signal = from_pixels((waves() * 100 + 128).astype(np.uint8)[..., None], "L")
+    made = sf.fit(signal, width=64, depth=1, omega=10, steps=500, holdout=0.25).made
+    assert made["psnr_unseen_db"] > 25
+    noise = np.random.default_rng(0).random((40, 40))
+    made = sf.fit(noise, width=64, depth=1, omega=90, steps=800, holdout=0.25).made
+    assert made["psnr_unseen_db"] < made["psnr_db"] - 3
+
+
+def test_the_same_seed_gives_the_same_field_and_another_seed_another():
+    one, two, other = (sf.fit(waves(20, 20), width=32, depth=1, steps=30, seed=s).render() for s in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_a_fit_goes_on_bit_for_bit(tmp_path):
+    options = {"width": 32, "depth": 1, "holdout": 0.1}
+    whole = sf.fit(waves(), steps=200, **options)
+    sf.fit(waves(), steps=100, checkpoint=tmp_path, **options)
+    rest = sf.fit(waves(), steps=200, checkpoint=tmp_path, resume=True, **options)
+    for a, b in zip(whole.parameters(), rest.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert rest.made["steps"] == 200
+    assert [h[2] for h in whole.made["history"]] == [h[2] for h in rest.made["history"]]
+
+
+def test_saving_on_the_way_changes_nothing(tmp_path, monkeypatch):
+    plain = sf.fit(waves(), steps=60, width=16)
+    monkeypatch.setattr(sys.modules["sinefield.fit"], "SAVE_EVERY", 0.0)
+    saved = sf.fit(waves(), steps=60, width=16, checkpoint=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), saved.parameters(), strict=True))
+
+
+def test_a_state_is_neither_overwritten_nor_mixed_up(tmp_path):
+    sf.fit(waves(), steps=20, width=16, checkpoint=tmp_path)
+    with pytest.raises(InputError, match="resume it, or use another"):
+        sf.fit(waves(), steps=20, width=16, checkpoint=tmp_path)
+    with pytest.raises(InputError, match="width = 16, not 17"):
+        sf.fit(waves(), steps=20, width=17, checkpoint=tmp_path, resume=True)
+    with pytest.raises(InputError, match="checksum"):
+        sf.fit(waves() ** 2, steps=20, width=16, checkpoint=tmp_path, resume=True)
+    (tmp_path / "state.safetensors").write_bytes(b"broken")
+    with pytest.raises(InputError, match="damaged"):
+        sf.fit(waves(), steps=20, width=16, checkpoint=tmp_path, resume=True)
+
+
+def test_the_best_weights_are_kept_not_the_last():
+    """A rate that is far too high: the quality wanders, and what is returned is the best that was seen."""
+    from dataclasses import replace
+
+    from sinefield.recipes import RECIPES, adam
+
+    RECIPES["wild"] = replace(RECIPES["default"], optimiser=adam, rate={"sine": 3e-3})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = sf.fit(waves(), recipe="wild", steps=400, width=64).made
+    finally:
+        del RECIPES["wild"]
+    errors = [entry[2] for entry in made["history"]]
+    assert made["mse"] == pytest.approx(min(errors), rel=1e-6)
+    assert made["best_step"] == made["history"][int(np.argmin(errors))][0]
+
+
+def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
+    from sinefield.constraints import Constraint
+    from sinefield.fit import Stop, minimise
+    from sinefield.samplers import Batch
+
+    siren = sf.Siren(1, 1, width=16, depth=1, generator=torch.Generator().manual_seed(0))
+    x = torch.linspace(-1, 1, 64)[:, None]
+    target = torch.sin(3 * x)
+
+    def sampler(step):
+        return Batch(x, target if step != 250 else target * float("nan"))
+
+    def residual(jet, batch):
+        return jet.value - batch.target
+
+    def judge():
+        with torch.no_grad():
+            return float((siren(x) - target).square().mean())
+
+    adam = torch.optim.Adam(siren.parameters(), lr=1e-3)
+    with pytest.warns(UserWarning, match="went back to step 200"):
+        state, stopped = minimise(siren, [Constraint("value", sampler, residual)], adam, Stop(steps=500), judge=judge)
+    assert (stopped, state.halved) == ("steps", 1)
+    assert adam.param_groups[0]["lr"] == 5e-4
+    assert all(torch.isfinite(p).all() for p in siren.parameters())
+    assert judge() == pytest.approx(state.best_mse)
+
+
+def test_a_loss_that_is_never_finite_ends():
+    from sinefield.constraints import Constraint
+    from sinefield.fit import Stop, minimise
+    from sinefield.samplers import Batch
+
+    siren = sf.Siren(1, 1, width=4, depth=0)
+    sampler = lambda step: Batch(torch.zeros(3, 1), torch.full((3, 1), float("nan")))  # noqa: E731
+    constraint = Constraint("value", sampler, lambda jet, batch: jet.value - batch.target)
+    optimiser = torch.optim.Adam(siren.parameters())
+    with pytest.warns(UserWarning, match="went back"):
+        _, stopped = minimise(siren, [constraint], optimiser, Stop(steps=100), judge=lambda: 1.0)
+    assert stopped == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"recipe": "other"}, "recipe"),
+        ({"activation": "other"}, "activation"),
+        ({"recipe": "paper", "width": 64}, "fixes"),
+        ({"activation": "relu", "omega": 10.0}, "omega is for"),
+        ({"omega": -1.0}, "omega"),
+        ({"steps": 0}, "steps"),
+        ({"seconds": -1.0}, "seconds"),
+        ({"psnr": float("nan")}, "psnr"),
+        ({"width": 0}, "width"),
+        ({"holdout": 1.5}, "holdout"),
+        ({"resume": True}, "checkpoint"),
+        ({"device": "cuda:99"}, "device"),
+        ({"device": "nonsense"}, "device"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        sf.fit(waves(8, 8), **{"steps": 1, **options})
+
+
+def test_progress_hears_of_every_step():
+    seen: list[int] = []
+
+    def progress(state: State) -> None:
+        seen.append(state.step)
+
+    sf.fit(waves(8, 8), width=8, depth=0, steps=5, progress=progress)
+    assert seen == [1, 2, 3, 4, 5]

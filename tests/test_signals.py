@@ -1,0 +1,122 @@
+"""Arrays and their coordinates."""
+
+import numpy as np
+import pytest
+
+import sinefield as sf
+from sinefield.domain import box, from_samples, stretched
+from sinefield.errors import InputError
+from sinefield.render import window
+from sinefield.samplers import pieces, shuffled, split, take
+
+
+def test_samples_sit_where_the_user_says():
+    values = np.arange(12.0).reshape(3, 4)
+    signal = sf.from_array(values, origin=(10, -1), step=(2, 0.5), axes=("t", "x"), units=("s", "m"))
+    batch = take(signal, np.array([0, 5, 11]))
+    assert batch.x.tolist() == [[10, -1], [12, -0.5], [14, 0.5]]
+    assert np.allclose(batch.target[:, 0] * 5.5 + 5.5, [0, 5, 11])
+    centres = signal.header.domain.centres((3, 4))
+    assert np.allclose(centres[0], [10, 12, 14])
+
+
+def test_axes_of_one_unit_share_a_scale():
+    assert from_samples((10, 40), units=("px", "px")).half == (20, 20)
+    assert from_samples((10, 40), units=("s", "px")).half == (5, 20)
+    assert from_samples((10, 40), units=("", "")).half == (5, 20)
+    assert sf.from_array(np.zeros((10, 40))).header.domain.half == (20, 20)
+    assert sf.from_array(np.zeros((10, 40)), step=(1, 1)).header.domain.half == (5, 20)
+
+
+def test_the_official_grid_puts_the_first_and_last_sample_at_one():
+    domain = from_samples((5, 9), units=("px", "px"))
+    placed = stretched(domain, (5, 9))
+    for axis, centre, half in zip(domain.centres((5, 9)), placed.centre, placed.half, strict=True):
+        assert np.allclose((axis - centre) / half, np.linspace(-1, 1, len(axis)))
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "says"),
+    [
+        (np.array(["a"]), {}, "real numbers"),
+        (np.zeros(3, complex), {}, "real numbers"),
+        (np.zeros((0, 3)), {}, "no samples"),
+        (np.float64(3.0), {}, "no samples"),
+        (np.array([1.0, np.nan, np.inf]), {}, "2 NaN or infinite"),
+        (np.zeros((2, 3)), {"channel_axis": 2}, "no channel axis"),
+        (np.zeros((2, 3)), {"step": (1.0,)}, "step has 1 entries"),
+        (np.zeros((2, 3)), {"step": (1.0, -1.0)}, "positive"),
+        (np.zeros((2, 3)), {"units": ("m",)}, "units has 1 entries"),
+        (np.zeros((2, 3)), {"origin": (0.0, np.nan)}, "finite"),
+        ([[1.0], [1.0, 2.0]], {}, "regular"),
+    ],
+)
+def test_arrays_that_cannot_be_used_are_refused(values, options, says):
+    with pytest.raises(InputError, match=says):
+        sf.from_array(values, **options)
+
+
+def test_a_box_must_be_a_box():
+    with pytest.raises(InputError, match="smaller"):
+        box((0, 1), (1, 1))
+    with pytest.raises(InputError, match="one length"):
+        box((0, 1), (1,))
+
+
+def test_a_pass_takes_every_sample_once_and_depends_on_the_step_alone():
+    signal = sf.from_array(np.arange(100.0))
+    sampler, again = shuffled(signal, 10, seed=3), shuffled(signal, 10, seed=3)
+    passes = [np.sort(np.concatenate([sampler(step).x[:, 0] for step in range(k, k + 10)])) for k in (0, 10)]
+    assert all(np.array_equal(each, np.arange(100)) for each in passes)
+    assert not np.array_equal(sampler(0).x, sampler(10).x)
+    assert all(np.array_equal(again(step).x, sampler(step).x) for step in (17, 3, 12))
+    assert not np.array_equal(shuffled(signal, 10, seed=4)(0).x, sampler(0).x)
+
+
+def test_a_batch_as_large_as_the_signal_is_all_of_it_in_order():
+    signal = sf.from_array(np.arange(7.0))
+    for size in (None, 7, 100):
+        assert shuffled(signal, size)(5).x[:, 0].tolist() == list(range(7))
+
+
+def test_what_is_held_out_is_never_seen():
+    signal = sf.from_array(np.arange(60.0))
+    seen, unseen = split(signal, 0.25, seed=1)
+    assert sorted([*seen, *unseen]) == list(range(60))
+    assert len(unseen) == 15
+    drawn = {int(x) for step in range(9) for x in shuffled(signal, 5, indices=seen)(step).x[:, 0]}
+    assert drawn == set(seen.tolist())
+    assert [len(batch.x) for batch in pieces(signal, 4, indices=unseen)] == [4, 4, 4, 3]
+    assert not np.array_equal(split(signal, 0.25, seed=2)[1], unseen)
+    for share in (-0.1, 1.0, 0.001):
+        with pytest.raises(InputError, match="holdout"):
+            split(signal, share, seed=0)
+
+
+def test_a_crop_is_a_slice():
+    signal = sf.from_array(np.zeros((20, 30)), origin=(100, 0), step=(10, 1))
+    domain, shape = window(signal.header, crop=[(120, 160), (None, 7)])
+    assert shape == (4, 7)
+    assert np.allclose(domain.centres(shape)[0], [120, 130, 140, 150])
+    assert np.allclose(domain.centres(shape)[1], np.arange(7))
+    assert window(signal.header, crop=[(None, None), (0, 10)], scale=2)[1] == (40, 20)
+    for crop in ([(120, 120), (None, None)], [(0, 150), (None, None)], [(None, None)], [(None, 301), (None, None)]):
+        with pytest.raises(InputError, match="crop"):
+            window(signal.header, crop=crop)
+
+
+def test_a_size_is_the_longest_side_or_every_side():
+    header = sf.signals.image.from_pixels(np.zeros((96, 160, 1), np.uint8), "L").header
+    assert window(header, size=80)[1] == (48, 80)
+    assert window(header, size=(10, 20))[1] == (10, 20)
+    assert window(header, scale=0.5)[1] == (48, 80)
+    assert window(header)[1] == (96, 160)
+    for wrong in (
+        {"size": 0},
+        {"size": (1, 2, 3)},
+        {"scale": -1.0},
+        {"size": 5, "scale": 2.0},
+        {"scale": float("nan")},
+    ):
+        with pytest.raises(InputError):
+            window(header, **wrong)
