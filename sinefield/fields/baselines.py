@@ -91,9 +91,9 @@ class TanhNet(Perceptron):
 
 @dataclass(eq=False, repr=False)
 class GaussianNet(Perceptron):
-    """exp(-(s v)²), with PyTorch's default initialisation; s = 30 suits pictures (WIRE's and FINER's code)."""
+    """exp(-(s v)²), with PyTorch's default initialisation; s = 10 suited pictures best among 10 and the usual 30."""
 
-    scale: float = 30.0
+    scale: float = 10.0
 
     def activation(self, index: int) -> Layer:
         return Gaussian(self.scale)
@@ -111,12 +111,12 @@ class Finer(Siren):
 class Wire(Perceptron):
     """Complex Gabor wavelets, with PyTorch's default initialisation (Saragadam et al. 2023).
 
-    A complex weight counts twice, so there are width/√2 units in a layer. ω = 20 and s = 10 suit pictures
-    (FINER's comparison).
+    A complex weight counts twice, so there are width/√2 units in a layer. s = 10 is the authors' constant; with their
+    ω = 20 in the hidden layers too, more than two of these do not learn, with 10 they do.
     """
 
     omega_first: float = 20.0
-    omega_hidden: float = 20.0
+    omega_hidden: float = 10.0
     scale: float = 10.0
 
     def activation(self, index: int) -> Layer:
