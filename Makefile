@@ -22,6 +22,7 @@ setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: sinefield needs Python 3.10 or newer; this is " + sys.version.split()[0] + " (try: make PYTHON=python3.12 …)")'
+	@echo "setting up .venv with pinned versions; this takes a minute or more, once"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

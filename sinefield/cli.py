@@ -81,11 +81,11 @@ def fit(
     from sinefield.fit import fit as fit_signal
 
     signal = _read(picture, size)
-    target = _field_path(output or Path(f"{signal.name}.safetensors"))
     if report is not None:
         from sinefield.report import prepare
 
         prepare(report)
+    target = _field_path(output or Path(f"{signal.name}.safetensors"))
     say = _console(quiet)
     with _bar(say, "fit") as bar:
         field = fit_signal(
