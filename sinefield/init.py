@@ -24,6 +24,7 @@ def siren_uniform_(
     Raises:
         ValueError: ω is not positive, or the weight has fewer than two axes.
 
+    >>> import torch
     >>> weight = siren_uniform_(torch.empty(256, 256), omega=30.0)
     >>> bool(weight.abs().max() <= (6 / 256) ** 0.5 / 30)
     True

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from sinefield.files import atomic
@@ -124,35 +125,37 @@ def error_map(axes: Axes, header: Header, truth: Array, fitted: Array) -> None:
 
 
 def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """One row for each activation: picture, gradient and Laplacian; then PSNR against steps.
+    """One column for each activation: picture, gradient and Laplacian; below them PSNR against steps.
 
     Args:
-        results: for each activation its `value`, `gradient`, `laplacian` and `made`; all are drawn on one scale.
+        results: for each activation its `value`, `gradient`, `laplacian` and `made`; a row is drawn on one scale.
     """
     best = max(results.values(), key=lambda result: result["made"]["psnr_db"] or np.inf)
     steepest, curviest = _limit(magnitude(best["gradient"])), _limit(signed(best["laplacian"]))
-    rows = len(results)
-    with _figure(path, (8.2, 2.35 * rows + 4.2)) as figure:
-        top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[2.35 * rows, 4.2]))
-        grid = top.subplots(rows, 3, squeeze=False)
-        for row, (name, result) in zip(grid, results.items(), strict=True):
+    columns = len(results)
+    with _figure(path, (max(2.1 * columns + 0.8, 7), 11)) as figure:
+        top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[6.8, 4.2]))
+        values, slopes, curvatures = top.subplots(3, columns, squeeze=False)
+        for index, (name, result) in enumerate(results.items()):
             quality = result["made"]["psnr_db"]
-            _picture(row[0], as_colours(result["value"], header), f"{name}, {quality:.1f} dB" if quality else name)
-            _scaled(row[1], magnitude(result["gradient"]), "|∇Φ|", "magma", 0, steepest)
-            _scaled(row[2], signed(result["laplacian"]), "ΔΦ", "RdBu_r", -curviest, curviest)
+            title = f"{name}, {quality:.1f} dB" if quality else name
+            _picture(values[index], as_colours(result["value"], header), title)
+            slope = _shown(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
+            curvature = _shown(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
+        top.colorbar(slope, ax=list(slopes), label="gradient, |∇Φ| per px", aspect=12, pad=0.01)
+        top.colorbar(curvature, ax=list(curvatures), label="Laplacian, ΔΦ per px²", aspect=12, pad=0.01)
         axes = bottom.subplots()
         for index, (name, result) in enumerate(results.items()):
             history = result["made"]["history"]
-            axes.plot(
-                [entry[0] for entry in history],
-                [psnr(entry[2]) for entry in history],
-                label=name,
-                color=f"C{index}",
-                linewidth=2.5 if name == "sine" else 1.2,
-            )
-        axes.set(xlabel="steps", ylabel="PSNR in dB", title="convergence under the same number of steps")
+            steps, quality = [entry[0] for entry in history], [psnr(entry[2]) for entry in history]
+            (line,) = axes.plot(steps, quality, color=f"C{index}", linewidth=2.5 if name == "sine" else 1.2)
+            axes.annotate(name, (steps[-1], quality[-1]), (6, -3), textcoords="offset points", color=line.get_color())
+        axes.set(
+            xlabel="steps",
+            ylabel="PSNR in dB",
+            title=f"how the fits of {truth.shape[1]} × {truth.shape[0]} pixels went",
+        )
         axes.grid(alpha=0.3)
-        axes.legend(ncols=2)
 
 
 @contextmanager
@@ -172,10 +175,14 @@ def _picture(axes: Axes, shown: Array, title: str) -> None:
 
 
 def _scaled(axes: Axes, shown: Array, title: str, colours: str, low: float, high: float) -> None:
-    drawn = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
+    drawn = _shown(axes, shown, colours, low, high)
     axes.set_title(title)
-    axes.axis("off")
     axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
+
+
+def _shown(axes: Axes, shown: Array, colours: str, low: float, high: float) -> AxesImage:
+    axes.axis("off")
+    return axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
 
 
 def _aspect(shown: Array) -> Literal["equal", "auto"]:
