@@ -145,11 +145,21 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
         top.colorbar(slope, ax=list(slopes), label="gradient, |∇Φ| per px", aspect=12, pad=0.01)
         top.colorbar(curvature, ax=list(curvatures), label="Laplacian, ΔΦ per px²", aspect=12, pad=0.01)
         axes = bottom.subplots()
-        for index, (name, result) in enumerate(results.items()):
-            history = result["made"]["history"]
+        histories = {name: result["made"]["history"] for name, result in results.items()}
+        for index, (name, history) in enumerate(histories.items()):
             steps, quality = [entry[0] for entry in history], [psnr(entry[2]) for entry in history]
-            (line,) = axes.plot(steps, quality, color=f"C{index}", linewidth=2.5 if name == "sine" else 1.2)
-            axes.annotate(name, (steps[-1], quality[-1]), (6, -3), textcoords="offset points", color=line.get_color())
+            axes.plot(steps, quality, color=f"C{index}", linewidth=2.5 if name == "sine" else 1.2)
+        below = -np.inf
+        for name, history in sorted(histories.items(), key=lambda entry: psnr(entry[1][-1][2])):
+            # names beside the ends of their lines, and never on one another
+            below = max(psnr(history[-1][2]), below + 0.05 * np.ptp(axes.get_ylim()))
+            axes.annotate(
+                name,
+                (history[-1][0], below),
+                (6, -3),
+                textcoords="offset points",
+                color=f"C{list(results).index(name)}",
+            )
         axes.set(
             xlabel="steps",
             ylabel="PSNR in dB",
