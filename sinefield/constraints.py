@@ -1,10 +1,11 @@
-"""What a field has to satisfy."""
+"""What a field has to satisfy: several constraints, each on its own domain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from sinefield.jets import Jet, propagate
@@ -13,14 +14,16 @@ from sinefield.samplers import Batch, Sampler
 
 @dataclass(frozen=True)
 class Constraint:
-    """One term of the loss: w · mean over x ∈ Ω of |C(a(x), Φ(x), ∇Φ(x), …)|².
+    """One term of the loss: w · mean over x ∈ Ω of ‖C(a(x), Φ(x), ∇Φ(x), …)‖.
 
     Attributes:
         name: what the term is called in reports.
         sampler: where it is evaluated: step ↦ batch.
         residual: C, a plain function of the jet and the batch (n, …); zero where the constraint holds.
+            Its jet is of the function that is fitted: values on [-1, 1] for a signal, coordinates in the user's units.
         order: the derivatives that C reads: 0, 1 or 2.
         weight: w.
+        norm: `torch.square` (L2) or `torch.abs` (L1), element by element.
     """
 
     name: str
@@ -28,8 +31,11 @@ class Constraint:
     residual: Callable[[Jet, Batch], Tensor]
     order: int = 0
     weight: float = 1.0
+    norm: Callable[[Tensor], Tensor] = torch.square
 
     def loss(self, field: nn.Module, batch: Batch) -> Tensor:
         """The term on one batch."""
-        square = self.residual(propagate(field, batch.x, self.order), batch).square()
-        return self.weight * (square if batch.weight is None else square * batch.weight).mean()
+        size = self.norm(self.residual(propagate(field, batch.x, self.order), batch))
+        if batch.weight is not None:
+            size = size * batch.weight.reshape(-1, *[1] * (size.ndim - 1))
+        return self.weight * size.mean()

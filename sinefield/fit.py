@@ -23,11 +23,11 @@ from torch.optim import Optimizer
 from sinefield.constraints import Constraint
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fields import Network
+from sinefield.fields import Network, Perceptron
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.problems import regression
-from sinefield.recipes import RECIPES, build, default_steps, judged
+from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
 from sinefield.samplers import Batch, Indices, pieces, shuffled, split
 from sinefield.signals import Signal, from_array
 from sinefield.state import State, capture, read, restore, state_file, write
@@ -131,29 +131,11 @@ def fit(
         steps = limit
     stop = Stop(steps, seconds, psnr)
     seen, unseen = split(signal, holdout, seed)
-    network = build(
-        activation,
-        header.domain.dim,
-        header.out_dim,
-        plan,
-        samples=max(header.shape),
-        width=width,
-        depth=depth,
-        omega=omega,
-        seed=seed,
-    )
-    made: dict[str, Any] = {
-        "source": signal.name,
-        "recipe": recipe,
-        "activation": activation,
-        "seed": seed,
-        "holdout": holdout,
-        "parameters": sum(p.numel() for p in network.parameters()),
-    }
-    field = Field(network.to(dtype), header, made, plan.place(header.domain, header.shape)).to(available(device))
-    function = field.function.requires_grad_()
-    like = field.network.weights[0]
-    few = _spread(signal, seen, seed)
+    network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    field = start(network.to(dtype), signal, plan, {"recipe": recipe, "activation": activation, "seed": seed}, device)
+    made, function, like = field.made, field.function, network.weights[0]
+    made["holdout"] = holdout
+    few = spread(signal, seen, seed)
 
     def judge() -> float:
         error = _mean_square(function, signal, few, like)
@@ -179,22 +161,33 @@ def fit(
         },
         progress=progress,
     )
+    finish(field, state, stopped)
+    field.made |= quality(field, signal, seen)
+    if unseen is not None:
+        field.made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, like))
+    return field
+
+
+def start(network: Perceptron, signal: Signal, plan: Recipe, made: dict[str, Any], device: torch.device | str) -> Field:
+    """The field of a network that is yet to be fitted to a signal, with its parameters free."""
+    made = {"source": signal.name, **made, "parameters": sum(p.numel() for p in network.parameters())}
+    place = plan.place(signal.header.domain, signal.header.shape)
+    field = Field(network, signal.header, made, place).to(available(device))
+    field.function.requires_grad_()
+    return field
+
+
+def finish(field: Field, state: State, stopped: str) -> None:
+    """Freeze a field that was fitted, and note down how that went."""
     field.requires_grad_(False)
-    error = _mean_square(function, signal, seen, like)
-    made |= {
+    field.made |= {
         "stopped": stopped,
         "steps": state.step,
         "best_step": state.best_step,
         "seconds": round(state.seconds, 3),
-        "mse": error,
-        "psnr_db": decibels(error) if error > 0 else None,
-        "ssim": _ssim(field, signal),
         "history": state.history,
         "torch": torch.__version__,
     }
-    if unseen is not None:
-        made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, like))
-    return field
 
 
 def minimise(
@@ -247,7 +240,7 @@ def minimise(
 
     with _interruptible() as interrupted:
         while (stopped := stop.reason(state)) is None and not interrupted.is_set():
-            state.loss = _step(function, constraints, optimiser, state.step)
+            state.terms = _step(function, constraints, optimiser, state.step)
             state.step += 1
             state.seconds = time.perf_counter() - start
             due = state.step % judge_every == 0
@@ -291,26 +284,26 @@ def available(device: torch.device | str) -> torch.device:
         raise InputError(f"the device {str(device)!r} is not available here ({reason}); use cpu") from error
 
 
-def _step(function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int) -> float:
-    """One step of the optimiser on Σₘ wₘ · mean |Cₘ|²; returns that loss."""
+def _step(function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int) -> dict[str, float]:
+    """One step of the optimiser on Σₘ wₘ · mean |Cₘ|²; returns its terms by name."""
     optimiser.zero_grad()
-    total = 0.0
+    terms = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
     for constraint in constraints:
         batch = constraint.sampler(step)
         for part in _parts(batch):
             loss = constraint.loss(function, part) * (len(part.x) / len(batch.x))
             loss.backward()
-            total += loss.item()
-    if math.isfinite(total):
+            terms[constraint.name] += loss.item()
+    if math.isfinite(sum(terms.values())):
         optimiser.step()
-    return total
+    return terms
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
     """A batch in pieces of at most `CHUNK` points."""
     for start in range(0, len(batch.x), CHUNK):
         piece = slice(start, start + CHUNK)
-        yield Batch(batch.x[piece], batch.target[piece], None if batch.weight is None else batch.weight[piece])
+        yield Batch(batch.x[piece], *(None if part is None else part[piece] for part in batch[1:]))
 
 
 @torch.no_grad()
@@ -326,7 +319,13 @@ def _mean_square(function: Network, signal: Signal, indices: Indices | None, lik
     return total / count
 
 
-def _spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
+def quality(field: Field, signal: Signal, indices: Indices | None = None) -> dict[str, float | None]:
+    """The mse and psnr_db of a field at a signal's samples (on [-1, 1]), and its ssim if that is a picture."""
+    error = _mean_square(field.function, signal, indices, field.network.weights[0])
+    return {"mse": error, "psnr_db": decibels(error) if error > 0 else None, "ssim": _ssim(field, signal)}
+
+
+def spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
     """A random part of the samples, in order, of at most `JUDGED_BY`."""
     count = signal.header.size if indices is None else len(indices)
     if count > JUDGED_BY:

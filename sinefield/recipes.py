@@ -15,6 +15,7 @@ from torch.optim import Adam, Optimizer
 from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
+from sinefield.signals import Header
 
 
 @dataclass(frozen=True)
@@ -99,20 +100,15 @@ def default_steps(recipe: str, psnr: float | None) -> int:
 
 def build(
     activation: str,
-    in_dim: int,
-    out_dim: int,
+    header: Header,
     recipe: Recipe,
     *,
-    samples: int,
     width: int | None = None,
     depth: int | None = None,
     omega: float | None = None,
     seed: int = 0,
 ) -> Perceptron:
-    """A network with the recipe's settings where none are given: 256 wide, 3 hidden layers after the first.
-
-    Args:
-        samples: along the longest axis of the signal; a positional encoding goes up to their Nyquist frequency.
+    """A network for a signal, 256 wide with 3 hidden layers after the first and the recipe's ω unless given.
 
     Raises:
         InputError: an unknown activation, an option that the recipe fixes, an ω for a network without one.
@@ -129,15 +125,15 @@ def build(
     network = NETWORKS[activation]
     options: dict[str, Any] = {"width": 256 if width is None else width, "depth": 3 if depth is None else depth}
     if activation in ("sine", "finer"):
-        options["omega_first"] = float(omega if omega is not None else recipe.omega(in_dim))
+        options["omega_first"] = float(omega if omega is not None else recipe.omega(header.domain.dim))
     elif omega is not None and activation == "wire":
         options["omega_first"] = float(omega)
     elif omega is not None:
         raise InputError(f"omega is for sine, finer and wire; {activation} has none")
     if network is PositionalReluNet:
-        # cycles per domain of octave k: 2ᵏ; Nyquist: half the samples
-        options["octaves"] = max(samples.bit_length() - 1, 1)
-    return network(in_dim, out_dim, generator=Generator().manual_seed(seed), **options)
+        # octave k has 2ᵏ cycles in the domain; half the samples of the longest axis is their Nyquist frequency
+        options["octaves"] = max(max(header.shape).bit_length() - 1, 1)
+    return network(header.domain.dim, header.out_dim, generator=Generator().manual_seed(seed), **options)
 
 
 @contextmanager

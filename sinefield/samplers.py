@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
+from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.signals import Signal
 
@@ -20,13 +22,15 @@ class Batch(NamedTuple):
 
     Attributes:
         x: coordinates in the user's units (n, d); float64, so that a time stamp keeps its digits.
-        target: what the field should give (n, c), with the signal's value range mapped to [-1, 1].
+        target: what is measured there (n, …), such as the values of a signal on [-1, 1] (n, c).
         weight: how much each point counts (n, 1); None where all count the same.
+        normal: of the boundary or the surface, unit length, outwards (n, d).
     """
 
     x: Float[Tensor, "n d"]
-    target: Float[Tensor, "n c"]
+    target: Float[Tensor, n * c] | None = None
     weight: Float[Tensor, "n 1"] | None = None
+    normal: Float[Tensor, "n d"] | None = None
 
 
 Sampler = Callable[[int], Batch]
@@ -94,6 +98,71 @@ def take(signal: Signal, index: Indices, like: Tensor = SINGLE) -> Batch:
     values = signal.values.reshape(-1, header.out_dim)[index]
     target = (values - header.middle) / header.half_range
     return Batch(torch.from_numpy(x).to(like.device), torch.from_numpy(target).to(like))
+
+
+def grid(domain: Domain, shape: Sequence[int]) -> Sampler:
+    """The centres of `shape` equal cells of a domain, the same at each step."""
+    axes = np.meshgrid(*domain.centres(shape), indexing="ij")
+    batch = Batch(torch.from_numpy(np.stack(axes, axis=-1).reshape(-1, domain.dim)))
+    return lambda step: batch
+
+
+def uniform(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
+    """`size` points drawn uniformly from a domain, anew at each step."""
+
+    def batch(step: int) -> Batch:
+        return Batch(_inside(domain, np.random.default_rng((seed, step)).random((size, domain.dim))))
+
+    return batch
+
+
+def sobol(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
+    """`size` points of a scrambled Sobol sequence in a domain, scrambled anew at each step (Owen 1998).
+
+    They cover the domain more evenly than uniform ones; a power of two is best.
+    """
+
+    def batch(step: int) -> Batch:
+        engine = SobolEngine(domain.dim, scramble=True, seed=int(np.random.default_rng((seed, step)).integers(2**31)))
+        return Batch(_inside(domain, engine.draw(size, dtype=torch.float64).numpy()))
+
+    return batch
+
+
+def boundary(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
+    """`size` points drawn uniformly from the faces of a box, by their area, with the outward normals."""
+    extent = np.subtract(domain.upper, domain.lower)
+    area = np.prod(extent) / extent
+
+    def batch(step: int) -> Batch:
+        random = np.random.default_rng((seed, step))
+        axis = random.choice(domain.dim, size, p=area / area.sum())
+        side = random.integers(0, 2, size)
+        unit = random.random((size, domain.dim))
+        unit[np.arange(size), axis] = side
+        normal = np.zeros((size, domain.dim))
+        normal[np.arange(size), axis] = 2.0 * side - 1
+        return Batch(_inside(domain, unit), normal=torch.from_numpy(normal))
+
+    return batch
+
+
+def surface(
+    points: Float64[np.ndarray, "m d"], normals: Float64[np.ndarray, "m d"], size: int, *, seed: int = 0
+) -> Sampler:
+    """`size` of the points of a surface with their normals, drawn anew at each step."""
+    places, directions = torch.from_numpy(points), torch.from_numpy(normals)
+
+    def batch(step: int) -> Batch:
+        index = torch.from_numpy(np.random.default_rng((seed, step)).integers(0, len(points), size))
+        return Batch(places[index], normal=directions[index])
+
+    return batch
+
+
+def _inside(domain: Domain, unit: Float64[np.ndarray, "n d"]) -> Float64[Tensor, "n d"]:
+    """Points of the unit cube in a domain."""
+    return torch.from_numpy(domain.lower + unit * np.subtract(domain.upper, domain.lower))
 
 
 def split(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, Indices | None]:

@@ -24,7 +24,7 @@ class State:
         step: steps done.
         seconds: time spent.
         halved: how often the learning rate was halved because the loss rose.
-        loss: the last batch's.
+        terms: of the last batch's loss, by the constraints' names.
         best_step, best_mse: of the best weights so far.
         history: (step, seconds, mse) at each look at the quality.
     """
@@ -32,10 +32,15 @@ class State:
     step: int = 0
     seconds: float = 0.0
     halved: int = 0
-    loss: float = math.inf
+    terms: dict[str, float] = field(default_factory=dict)
     best_step: int = 0
     best_mse: float = math.inf
     history: list[tuple[int, float, float]] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """Of the last batch."""
+        return sum(self.terms.values())
 
     @property
     def psnr(self) -> float:
@@ -96,7 +101,7 @@ def write(path: Path, identity: dict[str, Any], state: State, now: Snapshot, bes
     tensors = {
         f"{when}/{name}": tensor for when, each in (("now", now), ("best", best)) for name, tensor in each[0].items()
     }
-    numbers = {name: None if value == math.inf else value for name, value in asdict(state).items()}
+    numbers = {name: None if value == math.inf else value for name, value in asdict(state).items() if name != "terms"}
     header = {"identity": identity, "state": numbers, "groups": {"now": now.groups, "best": best.groups}}
     checkpoint.write(path, "state", tensors, header)
 

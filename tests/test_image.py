@@ -132,7 +132,7 @@ def test_resizing_keeps_proportions_and_agrees_with_pillow():
     values = bytes8(60, 100, 3)
     small = resized(from_pixels(values, "RGB"), 50)
     assert small.values.shape == (30, 50, 3)
-    pillow = np.asarray(Image.fromarray(values).resize((50, 30), Image.Resampling.BICUBIC))
+    pillow = np.asarray(Image.fromarray(values).resize((50, 30), Image.Resampling.BILINEAR))
     assert np.abs(small.values.astype(int) - pillow).max() <= 1
     assert resized(from_pixels(values, "RGB"), (7, 5)).values.shape == (7, 5, 3)
 

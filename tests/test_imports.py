@@ -25,6 +25,7 @@ FLOW = (
     ("field",),
     ("recipes", "state"),
     ("fit",),
+    ("poisson",),
     ("compare", "plot"),
     ("report",),
     ("cli",),

@@ -1,7 +1,8 @@
 """The reverse sweep: the gradient of few channels by going back through the layers, as two products a layer.
 
-Forward, zₗ = Wₗ aₗ₋₁ + bₗ and aₗ = f(zₗ); then back, from r = W of the last layer, sₗ = r f′(zₗ) and r = sₗ Wₗ. Training
-through it goes forward and back through both, six products a layer in all, where the forward sweep needs 3 (d + 1).
+Forward, zₗ = Wₗ aₗ₋₁ + bₗ and aₗ = f(zₗ); then back, from r = W of the last layer, sₗ = r f′(zₗ) and r = sₗ Wₗ.
+Training through it goes forward and back through both, six products a layer in all, where the forward sweep needs
+3 (d + 1).
 """
 
 from __future__ import annotations
@@ -18,24 +19,22 @@ from sinefield.jets.jet import Jet
 
 def propagate(layers: Sequence[Layer], x: Tensor) -> Jet:
     """Value and gradient of a chain of `Affine`, `Rescale` and `Pointwise` layers at x (n, d)."""
-    value, slopes = x, []
-    for layer in layers:
-        slope: Tensor | None = None
+    value, slopes = x, {}
+    for index, layer in enumerate(layers):
         if isinstance(layer, Pointwise):
-            value, slope = _ValueAndSlope.apply(value, layer)
+            value, slopes[index] = _ValueAndSlope.apply(value, layer)
         else:
             value = layer(value)
-        slopes.append(slope)
     n, c = value.shape
     row = torch.eye(c, dtype=value.dtype, device=value.device)[:, None]  # (c, n or 1, width)
-    for layer, slope in zip(reversed(layers), reversed(slopes), strict=True):
+    for index, layer in reversed(list(enumerate(layers))):
         match layer:
             case Affine():
                 row = row @ layer.weight
             case Rescale():
                 row = row * layer.scale.to(row.dtype)
             case _:
-                row = row * slope
+                row = row * slopes[index]
     return Jet(value, row.expand(c, n, -1).transpose(0, 1))
 
 

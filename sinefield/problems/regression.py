@@ -15,4 +15,5 @@ def regression(sampler: Sampler) -> list[Constraint]:
 
 
 def _difference(jet: Jet, batch: Batch) -> Tensor:
+    assert batch.target is not None
     return jet.value - batch.target

@@ -8,3 +8,6 @@ from sinefield.signals.image import write_image as write_image
 from sinefield.signals.signal import Header as Header
 from sinefield.signals.signal import Signal as Signal
 from sinefield.signals.signal import parse_shape as parse_shape
+from sinefield.signals.stencils import estimate_gradient as estimate_gradient
+from sinefield.signals.stencils import estimate_laplacian as estimate_laplacian
+from sinefield.signals.stencils import line_integrals as line_integrals

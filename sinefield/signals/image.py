@@ -74,7 +74,7 @@ def from_pixels(values: NDArray[Any], mode: str, name: str = "picture") -> Signa
 
 
 def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
-    """A picture at another size, antialiased (bicubic); the pixels of the result are its new unit of length.
+    """A picture at another size, bilinear and antialiased as the official code does it; its new pixels are its unit.
 
     Args:
         signal: a picture.
@@ -82,7 +82,7 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
     """
     height, width = parse_shape(size, signal.header)
     bands = [
-        Image.fromarray(band.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        Image.fromarray(band.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
         for band in np.moveaxis(signal.values, -1, 0)
     ]
     values = signal.header.clip(np.stack([np.asarray(band) for band in bands], axis=-1))

@@ -1,0 +1,66 @@
+"""∇Φ = a, or ΔΦ = a: a field from its derivatives alone (Sitzmann et al. 2020, section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sinefield.constraints import Constraint
+from sinefield.jets import Jet
+from sinefield.samplers import Batch, Sampler, take
+from sinefield.signals import Signal
+
+
+def gradient_matches(sampler: Sampler, scale: float) -> Constraint:
+    """The constraint C = scale · ∇Φ(x) - a(x), with a(x) of c · d channels."""
+    return Constraint("gradient", sampler, _residual(lambda jet: jet.gradient, scale), order=1)
+
+
+def laplacian_matches(sampler: Sampler, scale: float) -> Constraint:
+    """The constraint C = scale · ΔΦ(x) - a(x)."""
+    return Constraint("laplacian", sampler, _residual(lambda jet: jet.laplacian, scale), order=2)
+
+
+def differences_match(sampler: Sampler, scale: float, weight: float) -> Constraint:
+    """The constraint C = scale · (Φ(b) - Φ(a)) - ∫ from a to b, at pairs of points (a, b) that follow each other.
+
+    The gradient of a smooth error is small, so ∇Φ = a alone says little about the low frequencies; its integrals
+    along lines say as much about them as about the others.
+    """
+
+    def residual(jet: Jet, batch: Batch) -> Tensor:
+        assert batch.target is not None
+        off = scale * jet.value - batch.target
+        return off[1::2] - off[::2]
+
+    return Constraint("difference", sampler, residual, weight=weight)
+
+
+def pairs_on_lines(integrals: Signal, dim: int, size: int, *, seed: int, like: Tensor) -> Sampler:
+    """`size` pairs of samples that lie on one line along an axis, with the integrals of that axis as their targets."""
+    shape, channels = integrals.header.shape, integrals.header.out_dim // dim
+
+    def batch(step: int) -> Batch:
+        random = np.random.default_rng((seed, step, 1))
+        axis = step % dim
+        start = [random.integers(0, n, size) for n in shape]
+        end = [random.integers(0, shape[axis], size) if k == axis else places for k, places in enumerate(start)]
+        index = np.stack([np.ravel_multi_index(tuple(places), shape) for places in (start, end)], axis=1)
+        points = take(integrals, index.reshape(-1), like)
+        assert points.target is not None
+        return Batch(points.x, points.target.reshape(-1, channels, dim)[..., axis])
+
+    return batch
+
+
+def _residual(read: Callable[[Jet], Tensor | None], scale: float) -> Callable[[Jet, Batch], Tensor]:
+    def residual(jet: Jet, batch: Batch) -> Tensor:
+        derivative = read(jet)
+        assert derivative is not None
+        assert batch.target is not None
+        return scale * torch.flatten(derivative, 1) - batch.target
+
+    return residual

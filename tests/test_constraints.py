@@ -1,0 +1,92 @@
+"""Where constraints are evaluated, and what they add up to."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kstest
+
+import sinefield as sf
+from sinefield.constraints import Constraint
+from sinefield.domain import box
+from sinefield.fit import Stop, minimise
+from sinefield.samplers import Batch, boundary, grid, sobol, surface, uniform
+
+BOX = box((0, -1, 10), (2, 3, 11))
+
+
+@pytest.mark.parametrize("sampler", [uniform, sobol])
+def test_points_fill_the_domain_evenly_and_depend_on_the_step_alone(sampler):
+    draw = sampler(BOX, 1024, seed=3)
+    x = draw(5).x.numpy()
+    assert x.shape == (1024, 3)
+    for axis, (low, high) in enumerate(zip(BOX.lower, BOX.upper, strict=True)):
+        assert kstest(x[:, axis], "uniform", args=(low, high - low)).pvalue > 1e-3
+    assert np.array_equal(sampler(BOX, 1024, seed=3)(5).x, x)
+    assert not np.array_equal(draw(6).x, x)
+
+
+def test_sobol_points_are_more_even_than_uniform_ones():
+    halves = [
+        np.histogramdd(s(BOX, 256)(0).x.numpy(), bins=4, range=list(zip(BOX.lower, BOX.upper, strict=True)))[0]
+        for s in (sobol, uniform)
+    ]
+    assert halves[0].std() < 0.5 * halves[1].std()
+
+
+def test_boundary_points_lie_on_the_faces_by_area_with_outward_normals():
+    batch = boundary(BOX, 20_000)(0)
+    x, normal = batch.x.numpy(), batch.normal.numpy()
+    assert np.allclose(np.linalg.norm(normal, axis=1), 1)
+    beyond = x + 1e-6 * normal
+    inside = ((beyond > BOX.lower) & (beyond < BOX.upper)).all(axis=1)
+    assert not inside.any()
+    areas = np.array([4 * 1, 2 * 1, 2 * 4])
+    shares = np.abs(normal).mean(axis=0)
+    assert np.allclose(shares, areas / areas.sum(), atol=0.02)
+
+
+def test_grid_and_surface_give_what_they_were_given():
+    assert grid(box((0,), (4,)), (4,))(9).x[:, 0].tolist() == [0.5, 1.5, 2.5, 3.5]
+    points = np.random.default_rng(0).normal(size=(50, 3))
+    batch = surface(points, 2 * points, 20, seed=1)(4)
+    assert torch.equal(2 * batch.x, batch.normal)
+    assert {tuple(p) for p in batch.x.tolist()} <= {tuple(p) for p in points.tolist()}
+
+
+def test_a_constraint_is_its_weighted_mean_norm():
+    x, target = torch.zeros(3, 1), torch.tensor([[1.0], [2.0], [-4.0]])
+    siren = sf.Siren(1, 1, width=4, depth=0)
+    for parameter in siren.parameters():
+        torch.nn.init.zeros_(parameter)
+    residual = lambda jet, batch: jet.value - batch.target  # noqa: E731
+    two = Constraint("a", lambda step: None, residual, weight=3.0)
+    one = Constraint("b", lambda step: None, residual, norm=torch.abs)
+    assert two.loss(siren, Batch(x, target)).item() == pytest.approx(3 * 21 / 3)
+    assert one.loss(siren, Batch(x, target)).item() == pytest.approx(7 / 3)
+    weighed = Batch(x, target, weight=torch.tensor([[1.0], [0.0], [2.0]]))
+    assert one.loss(siren, weighed).item() == pytest.approx(9 / 3)
+
+
+def test_several_constraints_solve_a_boundary_value_problem_and_are_reported_by_name():
+    """u'' = -π² sin(πx) on [0, 1] with u = 0 at both ends, whose solution is sin(πx)."""
+    domain = box((0,), (1,))
+    siren = sf.Siren(1, 1, width=32, depth=1, omega_first=5, omega_hidden=5, generator=torch.Generator().manual_seed(0))
+
+    def equation(jet, batch):
+        return (jet.laplacian + np.pi**2 * torch.sin(np.pi * batch.x)) / np.pi**2
+
+    single = lambda sampler: lambda step: Batch(sampler(step).x.float())  # noqa: E731
+    constraints = [
+        Constraint("equation", single(sobol(domain, 64)), equation, order=2),
+        Constraint("ends", single(boundary(domain, 16)), lambda jet, batch: jet.value, weight=10.0),
+    ]
+    x = torch.linspace(0, 1, 101)[:, None]
+
+    def judge():
+        with torch.no_grad():
+            return float((siren(x) - torch.sin(np.pi * x)).square().mean())
+
+    adam = torch.optim.Adam(siren.parameters(), lr=1e-3)
+    state, _ = minimise(siren, constraints, adam, Stop(steps=600), judge=judge, judge_every=50)
+    assert state.terms.keys() == {"equation", "ends"}
+    assert judge() < 1e-4
