@@ -3,6 +3,7 @@ from . import fields as fields
 from . import init as init
 from . import jets as jets
 from . import metrics as metrics
+from . import operators as operators
 from . import problems as problems
 from . import recipes as recipes
 from . import render as render
@@ -26,7 +27,9 @@ from .fit import Stop as Stop
 from .fit import fit as fit
 from .fit import minimise as minimise
 from .jets import Jet as Jet
+from .jets import derivative as derivative
 from .jets import propagate as propagate
+from .jets import taylor as taylor
 from .signals import Signal as Signal
 from .signals import from_array as from_array
 from .signals import read_image as read_image

@@ -19,6 +19,7 @@ FLOW = (
     ("samplers", "init"),
     ("fields",),
     ("jets",),
+    ("operators",),
     ("constraints",),
     ("problems",),
     ("metrics", "checkpoint", "render"),

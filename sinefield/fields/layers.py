@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +61,7 @@ class Pointwise(Layer):
 
     @abstractmethod
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        """f(v), f′(v), f″(v), … up to the given order (at most 2)."""
+        """f(v), f′(v), f″(v), … up to the given order, of any height."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.derivatives(x, 0)[0]
@@ -68,7 +69,7 @@ class Pointwise(Layer):
 
 @dataclass(frozen=True)
 class Sine(Pointwise):
-    """f(v) = sin(ω v), the activation of SIREN."""
+    """f(v) = sin(ω v), the activation of SIREN; each derivative is ω times a quarter turn."""
 
     omega: float
 
@@ -77,7 +78,8 @@ class Sine(Pointwise):
         sine = torch.sin(phase)
         if order == 0:
             return (sine,)
-        return (sine, self.omega * torch.cos(phase), -(self.omega**2) * sine)[: order + 1]
+        turns = (sine, torch.cos(phase))
+        return (sine, *((-1) ** (k // 2) * self.omega**k * turns[k % 2] for k in range(1, order + 1)))
 
 
 @dataclass(frozen=True)
@@ -87,63 +89,72 @@ class Relu(Pointwise):
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
         if order == 0:
             return (torch.relu(v),)
-        return (torch.relu(v), (v > 0).to(v.dtype), torch.zeros_like(v))[: order + 1]
+        return (torch.relu(v), (v > 0).to(v.dtype), *[torch.zeros_like(v)] * (order - 1))
 
 
 @dataclass(frozen=True)
 class Tanh(Pointwise):
-    """f(v) = tanh v."""
+    """f(v) = tanh v, so f′ = 1 - f²."""
 
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        f = torch.tanh(v)
-        if order == 0:
-            return (f,)
-        slope = 1 - f * f
-        return (f, slope, -2 * f * slope)[: order + 1]
+        return _autonomous(torch.tanh(v), (1, 0, -1), order)
 
 
 @dataclass(frozen=True)
 class Softplus(Pointwise):
-    """f(v) = log(1 + exp(v))."""
+    """f(v) = log(1 + exp(v)), whose slope is the sigmoid s, with s′ = s - s²."""
 
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
         f = torch.nn.functional.softplus(v, threshold=50)
         if order == 0:
             return (f,)
-        s = torch.sigmoid(v)
-        return (f, s, s * (1 - s))[: order + 1]
+        return (f, *_autonomous(torch.sigmoid(v), (0, 1, -1), order - 1))
 
 
 @dataclass(frozen=True)
 class Gaussian(Pointwise):
-    """f(v) = exp(-(s v)²) (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022)."""
+    """f(v) = exp(-(s v)²) (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022).
+
+    From f′ = -2 s² v f, Hermite's recurrence: fₙ₊₁ = -2 s² (v fₙ + n fₙ₋₁).
+    """
 
     scale: float
 
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
         s2 = self.scale**2
-        f = torch.exp(-s2 * v * v)
-        if order == 0:
-            return (f,)
-        return (f, -2 * s2 * v * f, (4 * s2 * v * v - 2) * s2 * f)[: order + 1]
+        f = [torch.exp(-s2 * v * v)]
+        for n in range(order):
+            f.append(-2 * s2 * (v * f[n] + n * f[n - 1] if n else v * f[0]))
+        return tuple(f)
 
 
 @dataclass(frozen=True)
 class VariableSine(Pointwise):
     """f(v) = sin(ω (|v| + 1) v), whose frequency grows with |v| (Liu et al., "FINER", CVPR 2024, equation 5).
 
-    f″ jumps at v = 0, where it is taken as zero.
+    With φ the phase, φ‴ = 0, so that Leibniz's rule for sin′ φ = φ′ cos φ and cos′ φ = -φ′ sin φ has two terms.
+    f″ jumps at v = 0, where φ″ is taken as zero.
     """
 
     omega: float
 
     def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
         phase = self.omega * (v.abs() + 1) * v
-        sine = torch.sin(phase)
+        sine = [torch.sin(phase)]
         if order == 0:
-            return (sine,)
-        cosine, slope = torch.cos(phase), self.omega * (2 * v.abs() + 1)
-        return (sine, slope * cosine, 2 * self.omega * torch.sign(v) * cosine - slope**2 * sine)[: order + 1]
+            return tuple(sine)
+        cosine = [torch.cos(phase)]
+        slope, bend = self.omega * (2 * v.abs() + 1), 2 * self.omega * torch.sign(v)
+
+        def times_slope(u: list[Tensor], n: int) -> Tensor:
+            """The derivative of order n of φ′ u, for u with the derivatives u[0], …, u[n]."""
+            return slope * u[n] + n * bend * u[n - 1] if n else slope * u[0]
+
+        for n in range(order):
+            if n:
+                cosine.append(-times_slope(sine, n - 1))
+            sine.append(times_slope(cosine, n))
+        return tuple(sine)
 
 
 @dataclass(frozen=True)
@@ -170,3 +181,32 @@ def octaves(dim: int, count: int) -> Affine:
     weight = torch.kron(frequencies[:, None], torch.eye(dim))
     phase = torch.cat([torch.zeros(len(weight)), torch.full((len(weight),), math.pi / 2)])
     return Affine(torch.cat([weight, weight]), phase)
+
+
+def _autonomous(f: Tensor, q: Sequence[int], order: int) -> tuple[Tensor, ...]:
+    """f and its derivatives, where f′ = q(f) for a polynomial q, given by its coefficients from the constant on.
+
+    Each is a polynomial in f: fₖ = pₖ(f) with p₀(f) = f and pₖ₊₁ = pₖ′ q.
+    """
+    if order == 0:
+        return (f,)
+    slope, p = _polynomial(q, f), list(q)
+    derivatives = [f, slope]
+    for _ in range(order - 1):
+        steepness = [k * c for k, c in enumerate(p)][1:]
+        # q(f) is a factor of its own, so that little is lost where it comes close to zero
+        derivatives.append(slope * _polynomial(steepness, f))
+        p = [0] * (len(steepness) + len(q) - 1)
+        for i, a in enumerate(steepness):
+            for j, b in enumerate(q):
+                p[i + j] += a * b
+    return tuple(derivatives)
+
+
+def _polynomial(coefficients: Sequence[int], f: Tensor) -> Tensor:
+    """Horner's scheme, for coefficients from the constant on; the last is not zero and there are two at least."""
+    *others, last = coefficients
+    value = last * f
+    for c in reversed(others[1:]):
+        value = (value + c if c else value) * f
+    return value + others[0] if others[0] else value

@@ -1,4 +1,7 @@
 """Exact derivatives of fields."""
 
+from sinefield.jets.derivative import Derivative as Derivative
+from sinefield.jets.derivative import derivative as derivative
 from sinefield.jets.jet import Jet as Jet
 from sinefield.jets.propagate import propagate as propagate
+from sinefield.jets.taylor import taylor as taylor

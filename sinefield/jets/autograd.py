@@ -33,6 +33,18 @@ def propagate(field: Callable[[Tensor], Tensor], x: Tensor, order: int, *, hessi
     return Jet(first.detach(), *(part if part is None else part.detach() for part in rest))
 
 
+def taylor(field: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor, order: int) -> Tensor:
+    """The derivatives (order + 1, n, c) of t ↦ field(x + t · direction) at t = 0."""
+    building = torch.is_grad_enabled()
+    with torch.enable_grad():
+        t = x.new_zeros(len(x), 1).requires_grad_()
+        derivatives = [field(x + t * direction)]
+        for _ in range(order):
+            derivatives.append(_gradient(derivatives[-1], t)[..., 0])
+        stacked = torch.stack(derivatives)
+    return stacked if building else stacked.detach()
+
+
 def _gradient(value: Tensor, x: Tensor) -> Tensor:
     """∂valueᵢ/∂xⱼ (n, c, d) of value (n, c); zero where a channel does not depend on x."""
     columns = [

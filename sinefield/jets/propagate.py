@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sinefield.errors import InputError
-from sinefield.fields.network import Network
 from sinefield.jets import autograd, reference
+from sinefield.jets.derivative import Derivative, jet_of
 from sinefield.jets.jet import Jet
-
-_warned: set[str] = set()
+from sinefield.jets.rules import ruled_layers, say_once
 
 
 def propagate(field: nn.Module, x: Float[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
     """Φ(x), ∇Φ(x) and ΔΦ(x), exactly; parameters can be trained through the result by one plain backward pass.
 
-    A `Network` goes by the rules of its layers. Any other module, or a layer without a rule, is differentiated by
-    nested autograd, which is as exact and slower; this is said once for each type.
+    A `Network`, or a `derivative` of one, goes by the rules of its layers. Any other module, or a layer without a
+    rule, is differentiated by nested autograd, which is as exact and slower; this is said once for each type.
 
     Args:
         field: a module from (n, d) to (n, c) that treats each point by itself.
@@ -38,20 +35,13 @@ def propagate(field: nn.Module, x: Float[Tensor, "n d"], order: int, *, hessian:
     """
     if order not in (0, 1, 2) or (hessian and order < 2):
         raise InputError(f"order must be 0, 1 or 2, and 2 for a Hessian; it is {order}")
-    layers = field.layers() if isinstance(field, Network) else None
-    if layers is not None and all(reference.has_rule(layer) for layer in layers):
+    if isinstance(field, Derivative):
+        jet = jet_of(field, x, order, hessian=hessian)
+    elif (layers := ruled_layers(field)) is not None:
         jet = reference.propagate(layers, x, order, hessian=hessian)
     else:
-        _say_once(type(field).__name__)
+        say_once(field)
         jet = autograd.propagate(field, x, order, hessian=hessian)
     if jet.hessian is not None:
         jet = jet._replace(laplacian=jet.hessian.diagonal(dim1=-2, dim2=-1).sum(-1))
     return jet
-
-
-def _say_once(name: str) -> None:
-    if name not in _warned:
-        _warned.add(name)
-        warnings.warn(
-            f"{name} has layers without a derivative rule; nested autograd is used, exact but slower", stacklevel=3
-        )

@@ -43,10 +43,6 @@ def through(layer: Layer, jet: Jet) -> Jet:
     raise NotImplementedError(f"{type(layer).__name__} has no rule for its jet")
 
 
-def has_rule(layer: Layer) -> bool:
-    return isinstance(layer, Affine | Rescale | RealPart | Pointwise | Gabor)
-
-
 def _linear(jet: Jet, layer: Layer, linear: Callable[[Tensor], Tensor]) -> Jet:
     """A layer whose derivative is the same linear map everywhere."""
     return Jet(layer(jet.value), *(None if part is None else linear(part) for part in jet[1:]))
