@@ -89,6 +89,6 @@ class _Activation(torch.autograd.Function):
         tangents, laplacian = state[1:-1], state[-1]
         last = adjoint[-1]
         inner = torch.addcmul((tangents * adjoint[1:-1]).sum(0), laplacian, last)
-        z_bar = torch.addcmul(f1 * adjoint[0], f2, inner).addcmul_(f3 * tangents.square().sum(0), last)
+        z_bar = torch.addcmul(torch.addcmul(f1 * adjoint[0], f2, inner), f3 * tangents.square().sum(0), last)
         tangents_bar = torch.addcmul(adjoint[1:-1] * f1, tangents, 2 * f2 * last)
         return torch.cat([z_bar[None], tangents_bar, (f1 * last)[None]]), z_bar.sum(0), None, None

@@ -98,8 +98,8 @@ def _sobel(values: Array, axis: int) -> Array:
 
     dim = values.ndim - 1
     parts = [sobel(values[..., channel], axis=axis) for channel in range(values.shape[-1])]
-    smoothed: Array = np.stack(parts, axis=-1)
-    return np.divide(smoothed, 2.0 * 4 ** (dim - 1))
+    smoothed: Array = np.stack(parts, axis=-1) / (2 * 4 ** (dim - 1))
+    return smoothed
 
 
 def _along(weights: list[float]) -> Callable[[Array, int], Array]:
