@@ -40,7 +40,7 @@ def propagate(layers: Sequence[Layer], x: Tensor, order: int) -> Jet:
                 state, bias = state @ layer.weight.T, layer.bias
             case Pointwise():
                 bias = torch.zeros_like(state[0, 0]) if bias is None else bias
-                state, bias = _Activation.apply(state, bias, layer, order == 2), None
+                (state, *_), bias = _Activation.apply(state, bias, layer, order == 2), None
     return Jet(
         _value(state, bias),
         state[1 : d + 1].permute(1, 2, 0),
@@ -58,37 +58,46 @@ def _value(state: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class _Activation(torch.autograd.Function):
-    """(Z, b) ↦ S, with the adjoint that stands above."""
+    """(Z, b) ↦ S, with the adjoint that stands above; f′, f″ and f‴ come along for it."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(state: Tensor, bias: Tensor, f: Pointwise, second: bool) -> Tensor:
-        z, tangents = state[0] + bias, state[1:-1] if second else state[1:]
+    def forward(state: Tensor, bias: Tensor, f: Pointwise, second: bool) -> tuple[Tensor, ...]:
         if not second:
-            f0, f1 = f.derivatives(z, 1)
-            return torch.cat([f0[None], tangents * f1])
-        f0, f1, f2 = f.derivatives(z, 2)
-        laplacian = torch.addcmul(f1 * state[-1], f2, tangents.square().sum(0))
-        return torch.cat([f0[None], tangents * f1, laplacian[None]])
+            f0, f1, f2 = f.derivatives(state[0] + bias, 2)
+            result = state * f1
+            result[0].copy_(f0)
+            return result, f1, f2
+        f0, f1, f2, f3 = f.derivatives(state[0] + bias, 3)
+        result = state * f1
+        result[0].copy_(f0)
+        result[-1].add_(f2 * _inner(state[1:-1], state[1:-1]))
+        return result, f1, f2, f3
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Pointwise, bool], output: Tensor) -> None:
-        state, bias, ctx.f, ctx.second = inputs
-        ctx.save_for_backward(state, bias)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Pointwise, bool], output: tuple[Tensor, ...]) -> None:
+        state, _, _, ctx.second = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)  # no zeros for what is not differentiated
+        ctx.save_for_backward(state, *output[1:])
 
     @staticmethod
-    def backward(ctx: Any, adjoint: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        state, bias = ctx.saved_tensors
-        z = state[0] + bias
-        if not ctx.second:
-            _, f1, f2 = ctx.f.derivatives(z, 2)
-            z_bar = torch.addcmul(f1 * adjoint[0], f2, (state[1:] * adjoint[1:]).sum(0))
-            return torch.cat([z_bar[None], adjoint[1:] * f1]), z_bar.sum(0), None, None
-        _, f1, f2, f3 = ctx.f.derivatives(z, 3)
-        tangents, laplacian = state[1:-1], state[-1]
-        last = adjoint[-1]
-        inner = torch.addcmul((tangents * adjoint[1:-1]).sum(0), laplacian, last)
-        z_bar = torch.addcmul(torch.addcmul(f1 * adjoint[0], f2, inner), f3 * tangents.square().sum(0), last)
-        tangents_bar = torch.addcmul(adjoint[1:-1] * f1, tangents, 2 * f2 * last)
-        return torch.cat([z_bar[None], tangents_bar, (f1 * last)[None]]), z_bar.sum(0), None, None
+    def backward(ctx: Any, adjoint: Tensor, *_: None) -> tuple[Tensor, Tensor, None, None]:
+        state, f1, f2, *higher = ctx.saved_tensors
+        result = adjoint * f1
+        z_bar = result[0]
+        z_bar.add_(f2 * _inner(state[1:], adjoint[1:]))
+        if ctx.second:
+            tangents, last = state[1:-1], adjoint[-1]
+            z_bar.add_(higher[0] * (_inner(tangents, tangents) * last))
+            result[1:-1].add_(tangents * (2 * f2 * last))
+        return result, z_bar.sum(0), None, None
+
+
+def _inner(one: Tensor, two: Tensor) -> Tensor:
+    """Σᵢ oneᵢ twoᵢ over the first axis."""
+    total = one[0] * two[0]
+    for a, b in zip(one[1:], two[1:], strict=True):
+        total = torch.addcmul(total, a, b)
+    return total

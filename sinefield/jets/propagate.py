@@ -55,6 +55,6 @@ def _cheapest(layers: Sequence[Layer], x: Tensor, order: int, *, hessian: bool) 
     if order == 0 or hessian or not forward.covers(layers):
         return reference.propagate(layers, x, order, hessian=hessian)
     channels = [len(layer.bias) for layer in layers if isinstance(layer, Affine)]
-    if order == 1 and channels and channels[-1] < x.shape[-1]:
+    if order == 1 and reverse.covers(layers) and channels[-1] < x.shape[-1]:
         return reverse.propagate(layers, x)
     return forward.propagate(layers, x, order)
