@@ -271,6 +271,71 @@ def compare(
     _tell(result, as_json, quiet)
 
 
+@app.command()
+def poisson(
+    picture: Picture,
+    source: Annotated[str, typer.Option("--from", help="gradient or laplacian.")] = "gradient",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")
+    ] = None,
+    size: Size = None,
+    grey: Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")] = False,
+    stencil: Annotated[
+        str | None, typer.Option(help="sobel, central or fourth (gradient); cross or fourth (Laplacian).")
+    ] = None,
+    activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
+    width: Width = None,
+    depth: Depth = None,
+    omega: Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")] = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the picture and a sheet beside the truth there.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Reconstruct a picture from its derivatives alone.
+
+    They are estimated from the pixels, per pixel; the pixels themselves are not used, but for their mean at the end.
+    """
+    from sinefield.poisson import reconstruct
+    from sinefield.report import poisson_report, prepare
+    from sinefield.signals import grey as as_grey
+
+    signal = _read(picture, size)
+    signal = as_grey(signal) if grey else signal
+    if report is not None:
+        prepare(report)
+    target = _field_path(output or Path(f"{signal.name}.safetensors"))
+    say = _console(quiet)
+    with _bar(say, "poisson") as bar:
+        field = reconstruct(
+            signal,
+            source,
+            stencil=stencil,
+            activation=activation,
+            width=width,
+            depth=depth,
+            omega=omega,
+            steps=steps,
+            seconds=seconds,
+            seed=seed,
+            device=device,
+            progress=_follow(bar, steps, seconds, "default", None),
+        )
+    field.save(target)
+    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
+    if report is not None:
+        result["report"] = poisson_report(report, field, signal)
+    _tell(result, as_json, quiet)
+    if field.made["stopped"] == "interrupted":
+        say.print(f"interrupted after {field.made['steps']} steps; the best of them is in {target}")
+        raise typer.Exit(130)
+
+
 def main() -> NoReturn:
     """Run a verb; what the user can mend is said in one line, with exit code 2."""
     warnings.showwarning = lambda message, *_: Console(stderr=True).print(

@@ -124,6 +124,36 @@ def error_map(axes: Axes, header: Header, truth: Array, fitted: Array) -> None:
     _scaled(axes, error, "error, in % of the value range", "inferno", 0, _limit(error))
 
 
+def reconstruction(
+    path: Path, header: Header, truth: Sequence[Array], found: Sequence[Array], made: Mapping[str, Any]
+) -> None:
+    """Picture, gradient and Laplacian: what was given above, the field that was made from one of them below.
+
+    Args:
+        truth: the samples, their estimated gradient and their estimated Laplacian.
+        found: the same of the field, exactly.
+        made: says from which of them, and how close the field came.
+    """
+    slopes, curvatures = (magnitude(truth[1]), magnitude(found[1])), (signed(truth[2]), signed(found[2]))
+    qualities = [made["psnr_db"], made.get("gradient_psnr_db"), made.get("laplacian_psnr_db")]
+    said = [f", {quality:.1f} dB" if quality is not None else "" for quality in qualities]
+    with _figure(path, (11, 7)) as figure:
+        axes = figure.subplots(2, 3)
+        for row, (samples, slope, curvature) in enumerate(zip((truth[0], found[0]), slopes, curvatures, strict=True)):
+            what = (
+                ("the picture", "its gradient, |∇Φ| per px", "its Laplacian, ΔΦ per px²")
+                if row == 0
+                else (
+                    f"the field from the {made['from']}{said[0]}",
+                    f"its exact gradient{said[1]}",
+                    f"its exact Laplacian{said[2]}",
+                )
+            )
+            _picture(axes[row, 0], as_colours(samples, header), what[0])
+            _scaled(axes[row, 1], slope, what[1], "magma", 0, _limit(slopes[0]))
+            _scaled(axes[row, 2], curvature, what[2], "RdBu_r", -_limit(curvatures[0]), _limit(curvatures[0]))
+
+
 def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
     """One column for each activation: picture, gradient and Laplacian; below them PSNR against steps.
 

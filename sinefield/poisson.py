@@ -25,6 +25,11 @@ PAIRS = 512
 """Pairs of points on lines in a step."""
 
 
+RATE = {"gradient": 1.0, "laplacian": 0.2}
+"""Of the recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a full step
+takes them to zero and the network with them."""
+
+
 def reconstruct(
     signal: Signal,
     source: str = "gradient",
@@ -81,7 +86,7 @@ def reconstruct(
     state, stopped = minimise(
         field.function,
         constraints,
-        plan.optimiser(field.function.parameters(), plan.rate[activation]),
+        plan.optimiser(field.function.parameters(), plan.rate[activation] * RATE[source]),
         Stop(steps, seconds),
         judge=lambda: _mean_square(field.function, matches, few),
         progress=progress,

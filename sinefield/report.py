@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sinefield import plot
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.signals import Signal, write_image
+from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, write_image
 from sinefield.signals.image import write_grey
 
 SCALE, MOST_PIXELS = 4, 40_000_000
@@ -64,6 +64,19 @@ def report(
     y, x = busiest(plot.magnitude(gradient))
     detail = (signal.samples[y, x], enlarged[_times(y, scale), _times(x, scale)], scale)
     plot.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.made)
+    return {name: str(path) for name, path in files.items()}
+
+
+def poisson_report(folder: Path, field: Field, signal: Signal) -> dict[str, str]:
+    """Write the picture made from derivatives, and a sheet of picture, gradient and Laplacian beside the truth."""
+    prepare(folder)
+    channels = signal.header.out_dim
+    slopes = estimate_gradient(signal).values.reshape(*signal.header.shape, channels, -1)
+    truth = [signal.samples, slopes, estimate_laplacian(signal).values]
+    found = [field.render(layer=layer) for layer in ("value", "gradient", "laplacian")]
+    files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
+    write_image(files["render"], found[0], signal.header)
+    plot.reconstruction(files["sheet"], signal.header, truth, found, field.made)
     return {name: str(path) for name, path in files.items()}
 
 

@@ -152,6 +152,9 @@ def test_help_names_every_activation():
         (["render", "FIELD", "-o", "a.png", "--scale", "0"], "scale"),
         (["info", "text.png"], "no sinefield file"),
         (["compare", "camera", "--activation", "swish"], "swish"),
+        (["poisson", "camera", "--from", "curl"], "curl"),
+        (["poisson", "camera", "--from", "laplacian", "--activation", "relu"], "zero everywhere"),
+        (["poisson", "camera", "--stencil", "magic"], "stencil"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path, field, arguments, says):
@@ -224,3 +227,13 @@ def test_ctrl_c_keeps_what_was_reached(tmp_path):
     assert "Traceback" not in err
     assert json.loads(out.splitlines()[-1])["stopped"] == "interrupted"
     assert report("info", tmp_path / "camera.safetensors")["psnr_db"] > 10
+
+
+def test_poisson_reconstructs_and_reports(tmp_path):
+    made = report("poisson", "coffee", "--grey", *SMALL, "--steps", "30", "--report", tmp_path / "out", cwd=tmp_path)
+    assert {"psnr_db", "gradient_psnr_db", "field", "report"} <= made.keys()
+    with Image.open(made["report"]["render"]) as picture:
+        assert (picture.size, picture.mode) == ((24, 16), "L")
+    assert "laplacian_psnr_db" in report(
+        "poisson", "camera", *SMALL, "--steps", "5", "--from", "laplacian", cwd=tmp_path
+    )

@@ -2,6 +2,7 @@
 
 from sinefield.signals.array import from_array as from_array
 from sinefield.signals.image import SAMPLES as SAMPLES
+from sinefield.signals.image import grey as grey
 from sinefield.signals.image import read_image as read_image
 from sinefield.signals.image import resized as resized
 from sinefield.signals.image import write_image as write_image

@@ -91,6 +91,19 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
     return from_pixels(values.astype(signal.values.dtype), _mode(signal.header), signal.name)
 
 
+def grey(signal: Signal) -> Signal:
+    """The luma of a colour picture (ITU-R BT.601), without its alpha; a grey picture as it is."""
+    channels = signal.header.channels
+    if channels[:3] != tuple("RGB"):
+        if channels:
+            raise InputError(f"{signal.name} has the channels {', '.join(channels)}; only RGB can be made grey")
+        return signal
+    luma = signal.values[..., :3] @ np.array([0.299, 0.587, 0.114])
+    if signal.values.dtype.kind != "f":
+        luma = np.rint(luma)
+    return from_pixels(luma.astype(signal.values.dtype)[..., None], "L", signal.name)
+
+
 def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
     """Write samples (height, width[, channels]) of the header's type as the kind of picture that the suffix names.
 
