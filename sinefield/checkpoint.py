@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sinefield.errors import InputError, one_line
-from sinefield.files import atomic
+from sinefield.files import atomic, check_input
 
 FORMAT = 1
 """The version of the format, raised when an older reader would misread a file."""
@@ -31,7 +32,7 @@ def write(path: Path, kind: str, tensors: Mapping[str, Tensor], header: Mapping[
         kind: what the file holds, such as "field".
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, "kind": kind, **header}, allow_nan=False, sort_keys=True)
+    text = json.dumps(finite({"format": FORMAT, "kind": kind, **header}), allow_nan=False, sort_keys=True)
     data = save(held, {"sinefield": text, "digest": _digest(text, held)})
     with atomic(path) as temporary:
         temporary.write_bytes(data)
@@ -43,10 +44,7 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: the file is missing, of another kind or version, cut short, or altered.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name the {kind} file in it")
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    check_input(path)
     try:
         # the library checks the header's claims against the file's size before it makes any tensor
         with safe_open(path, framework="pt") as file:
@@ -63,12 +61,24 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} has a damaged header") from error
     if version != FORMAT:
-        raise InputError(f"{path} has format {version}, this sinefield reads format {FORMAT}; upgrade sinefield")
+        raise InputError(f"{path} has format {version!r}, this sinefield reads format {FORMAT}; upgrade sinefield")
     if metadata.get("digest") != _digest(text, tensors):
         raise InputError(f"{path} was altered or damaged: its contents do not match its digest")
     if found != kind:
         raise InputError(f"{path} holds a {found}; a {kind} is needed")
     return tensors, header
+
+
+def finite(value: Any) -> Any:
+    """A value for JSON, which has no word for infinity or NaN: they become null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: finite(each) for name, each in value.items()}
+        case list() | tuple():
+            return [finite(each) for each in value]
+    return value
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from sinefield.errors import InputError
 
 if TYPE_CHECKING:
+    from sinefield.field import Field
     from sinefield.signals import Signal
     from sinefield.state import State
 
@@ -42,7 +44,7 @@ Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.
 Seed = Annotated[int, typer.Option(min=0, help="Of weights, batches and what is held out.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, as the last line.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and the JSON if that is asked.")]
 
 
 @app.command()
@@ -107,15 +109,17 @@ def fit(
         )
     field.save(target)
     result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
-    if report is not None:
+    interrupted = field.made["stopped"] == "interrupted"
+    if report is not None and not interrupted:
         from sinefield.report import report as write_report
 
-        with _bar(say, "report") as bar:
-            result["report"] = write_report(report, field, signal, lambda done: bar(done, ""))
+        try:
+            with _bar(say, "report") as bar:
+                result["report"] = write_report(report, field, signal, lambda done: bar(done, ""))
+        except KeyboardInterrupt:
+            interrupted = True
     _tell(result, as_json, quiet)
-    if field.made["stopped"] == "interrupted":
-        say.print(f"interrupted after {field.made['steps']} steps; the best of them is in {target}")
-        raise typer.Exit(130)
+    _leave_if(interrupted, say, field, target)
 
 
 @app.command()
@@ -146,8 +150,10 @@ def render(
     check_output(output)
     loaded = load(field, device=available(device))
     numbers = holds_numbers(output)
-    if layer == "value":
+    if layer == "value" or not numbers:
         check_format(output, loaded.header)
+    elif len(loaded.header.shape) != 2 and output.suffix.lower() != ".npy":
+        raise InputError(f"{output.name}: a field over {len(loaded.header.shape)} axes is no picture; use .npy")
     start = time.perf_counter()
     with _bar(_console(quiet), "render") as bar:
         samples = loaded.render(
@@ -221,6 +227,7 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Fit one picture with every activation under the same budget; 1,000 steps each, unless told otherwise."""
+    from sinefield.checkpoint import finite
     from sinefield.compare import compare as compare_activations
     from sinefield.fields import NETWORKS
     from sinefield.files import atomic
@@ -243,10 +250,10 @@ def compare(
         budget = {"steps": steps, "seconds": seconds, "width": width, "depth": depth, "seed": seed}
         fields = compare_activations(signal, names, **budget, device=device, progress=follow)  # type: ignore[arg-type]
         for name, fitted in fields:
+            # a figure shows no more pixels than these, and eight networks of a large picture would fill the memory
+            shown_at = min(1024, max(signal.header.shape))
             results[name] = {
-                "value": fitted.render(),
-                "gradient": fitted.render(layer="gradient"),
-                "laplacian": fitted.render(layer="laplacian"),
+                **{layer: fitted.render(shown_at, layer=layer) for layer in ("value", "gradient", "laplacian")},
                 "made": fitted.made,
             }
             if fitted.made["stopped"] == "interrupted":
@@ -258,17 +265,19 @@ def compare(
     rows.sort(key=lambda row: -(row["psnr_db"] or float("inf")))
     result = {"picture": signal.name, "results": rows, "figure": str(figure), "table": str(table)}
     with atomic(table) as temporary:
-        temporary.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
-    if not as_json:
+        temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
+    if not as_json and not quiet:
         shown = Table(
-            "activation", *[f"[right]{key}" for key in keys[:-1]], title=f"{signal.name}, same budget for all"
+            "activation", *[f"[right]{key}" for key in keys[:-1]], title=f"{escape(signal.name)}, same budget for all"
         )
         for row in rows:
             shown.add_row(row["activation"], *[_plain(row[key]) for key in keys[:-1]])
         Console().print(shown)
-        say.print(f"figure: {figure}")
-        return
-    _tell(result, as_json, quiet)
+        say.print(f"figure: {figure}", markup=False)
+    elif as_json:
+        _tell(result, as_json, quiet)
+    if any(row["stopped"] == "interrupted" for row in rows):
+        raise typer.Exit(130)
 
 
 @app.command()
@@ -331,27 +340,38 @@ def poisson(
     if report is not None:
         result["report"] = poisson_report(report, field, signal)
     _tell(result, as_json, quiet)
-    if field.made["stopped"] == "interrupted":
-        say.print(f"interrupted after {field.made['steps']} steps; the best of them is in {target}")
-        raise typer.Exit(130)
+    _leave_if(field.made["stopped"] == "interrupted", say, field, target)
 
 
 def main() -> NoReturn:
     """Run a verb; what the user can mend is said in one line, with exit code 2."""
-    warnings.showwarning = lambda message, *_: Console(stderr=True).print(
-        f"note: {message}", highlight=False, soft_wrap=True
-    )
+    quiet = bool({"--quiet", "-q"} & set(sys.argv[1:]))
+    notes = Console(stderr=True, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+    warnings.showwarning = lambda message, *_: notes.print(f"note: {message}")
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == 130:
+            print("interrupted", file=sys.stderr)
+        sys.exit(code)
     except InputError as error:
         line = " ".join(str(error).split())
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except UsageError as error:
+        if len(sys.argv) == 1:  # no verb: the help has been shown
+            sys.exit(0)
         line = f"{error.format_message()} (see sinefield --help)"
+    except MemoryError:
+        line = "there is not enough memory for this; take a smaller --size, or a --crop"
     print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def _leave_if(interrupted: bool, say: Console, field: Field, target: Path) -> None:
+    if interrupted:
+        say.print(f"the best of {field.made['steps']} steps is in {target}", markup=False)
+        raise typer.Exit(130)
 
 
 def _read(picture: str, size: str | None) -> Signal:
@@ -365,7 +385,7 @@ def _field_path(path: Path) -> Path:
     from sinefield.files import check_output
 
     if path.suffix != ".safetensors":
-        raise InputError(f"{path}: a field is a .safetensors file; call it {path.stem}.safetensors")
+        raise InputError(f"{path}: a field is a .safetensors file; call it {path.stem or 'field'}.safetensors")
     return check_output(path)
 
 
@@ -402,14 +422,16 @@ def _console(quiet: bool) -> Console:
 def _bar(console: Console, verb: str) -> Iterator[Callable[[float, str], None]]:
     """A progress bar on a terminal: called with the share that is done and what to say beside it."""
     columns = (TextColumn(f"{verb} {{task.description}}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
-    start = time.perf_counter()
+    began: list[float] = []  # when, and with which share done: a resumed fit does not begin at none
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=1.0, left="")
 
         def update(done: float, text: str) -> None:
-            left = (time.perf_counter() - start) * (1 - done) / done if done > 0 else 0.0
-            minutes, seconds = divmod(round(left), 60)
-            progress.update(task, completed=done, description=text, left=f"{minutes}:{seconds:02} left")
+            began.extend([time.perf_counter(), done] if not began else [])
+            spent, share = time.perf_counter() - began[0], done - began[1]
+            minutes, seconds = divmod(round(spent * (1 - done) / share) if share > 0 else 0, 60)
+            left = f"{minutes}:{seconds:02} left" if done < 1 else "judging …"
+            progress.update(task, completed=done, description=escape(text), left=left)
 
         yield update
 
@@ -432,13 +454,15 @@ def _follow(
 def _tell(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
     """The result: one JSON object, or a table of it."""
     if as_json:
-        print(json.dumps(result, allow_nan=False))
+        from sinefield.checkpoint import finite
+
+        print(json.dumps(finite(result), allow_nan=False))
         return
     if quiet:
         return
     table = Table(show_header=False, box=None)
     for name, value in result.items():
-        table.add_row(name, _plain(value))
+        table.add_row(name, escape(_plain(value)))
     Console().print(table)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Generator, Tensor
@@ -51,8 +52,10 @@ class Field(Network):
         self.requires_grad_(False)
 
     def layers(self) -> list[Layer]:
-        dtype = self.network.weights[0].dtype
-        return [*self.function.layers(), Rescale(-self.middle / self.half_range, self.half_range, dtype)]
+        # values far from zero beside their range would lose their digits in single precision
+        offset = self.middle / self.half_range
+        dtype = torch.float64 if bool((offset.abs() > 1000).any()) else self.network.weights[0].dtype
+        return [*self.function.layers(), Rescale(-offset, self.half_range, dtype)]
 
     @property
     def network(self) -> Perceptron:
@@ -136,7 +139,9 @@ class Field(Network):
         return values if self.header.channels else values[:, 0]
 
     def _points(self, coords: ArrayLike | Tensor) -> Tensor:
-        x = torch.as_tensor(coords, device=self.middle.device)
+        if not isinstance(coords, Tensor):
+            coords = torch.from_numpy(np.array(coords, dtype=np.float64))
+        x = coords.to(self.middle.device)
         x = x if x.is_floating_point() else x.to(torch.float64)
         if x.ndim == 0 or x.shape[-1] != self.header.domain.dim:
             raise InputError(
@@ -174,7 +179,7 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.d
         network.load_state_dict(tensors)
         read = Header(**{**_tuples(signal), "domain": Domain(**_tuples(signal["domain"]))})
         field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])))
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{path} has a header that does not describe a field ({type(error).__name__}: {one_line(error)})"
         ) from error

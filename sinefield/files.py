@@ -8,7 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sinefield.errors import InputError
+from sinefield.errors import InputError, one_line
+
+
+def check_input(path: Path, hint: str = "") -> Path:
+    """The path itself, if there is a file to read.
+
+    Raises:
+        InputError: there is nothing, or something that is no file.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file in it")
+        if not path.exists():
+            raise InputError(f"{path} does not exist{hint}")
+        if not path.is_file():
+            raise InputError(f"{path} is no file but a device or a pipe; save it to a file first")
+    except OSError as error:
+        raise InputError(f"{one_line(path)} cannot be read: {error.strerror}") from error
+    return path
 
 
 def check_output(path: Path) -> Path:
@@ -17,14 +35,24 @@ def check_output(path: Path) -> Path:
     Raises:
         InputError: the path is a folder, or its folder does not exist or cannot be written.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file in it")
     folder = path.parent
-    if not folder.is_dir():
-        raise InputError(f"the folder {folder} does not exist; make it first (mkdir -p {folder})")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file in it")
+        if not folder.is_dir():
+            raise InputError(f"the folder {folder} does not exist; make it first (mkdir -p {folder})")
+    except OSError as error:
+        raise InputError(f"{one_line(path)} cannot be written: {error.strerror}") from error
+    if len(path.name.encode()) > 200:
+        raise InputError(f"the name {one_line(path.name, 40)}… is too long for a file")
+    check_writable(folder)
+    return path
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError unless files can be made in a folder."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} cannot be written; choose another or change its permissions")
-    return path
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -28,8 +28,9 @@ from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.problems import regression
 from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
+from sinefield.render import on_grid
 from sinefield.samplers import Batch, Indices, pieces, shuffled, split
-from sinefield.signals import Signal, from_array
+from sinefield.signals import Header, Signal, from_array
 from sinefield.state import State, capture, read, restore, state_file, write
 
 CHUNK = 8192
@@ -37,6 +38,9 @@ CHUNK = 8192
 
 JUDGED_BY = 16_384
 """Samples by which the quality on the way is judged; at the end it is by all."""
+
+ROUNDING = 1e-8
+"""An error that float32 may well make; below it a rise means nothing."""
 
 SAVE_EVERY = 30.0
 """Seconds after which the state is saved even between two looks at the quality."""
@@ -69,7 +73,7 @@ class Stop:
 
 
 def fit(
-    signal: Signal | ArrayLike,
+    signal: Signal | ArrayLike | Tensor,
     *,
     channel_axis: int | None = None,
     activation: str = "sine",
@@ -124,6 +128,10 @@ def fit(
     elif channel_axis is not None:
         raise InputError("channel_axis is for arrays; this signal names its channels itself")
     limit = default_steps(recipe, psnr)
+    if dtype not in (torch.float32, torch.float64):
+        raise InputError(f"dtype must be torch.float32 or torch.float64; it is {dtype}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"the seed must be from 0 to 2⁶³ - 1; it is {seed}")
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint folder to go on from")
     plan, header = RECIPES[recipe], signal.header
@@ -162,9 +170,10 @@ def fit(
         progress=progress,
     )
     finish(field, state, stopped)
-    field.made |= quality(field, signal, seen)
-    if unseen is not None:
-        field.made["psnr_unseen_db"] = decibels(_mean_square(function, signal, unseen, like))
+    try:
+        field.made |= quality(field, signal, seen, unseen)
+    except KeyboardInterrupt:  # judging a large signal takes a while; what was fitted is not lost by it
+        field.made |= {"stopped": "interrupted", "mse": state.best_mse, "psnr_db": state.psnr, "ssim": None}
     return field
 
 
@@ -227,6 +236,8 @@ def minimise(
     if path is not None and path.exists():
         state, now, best = read(path, identity or {})
         restore(function, optimiser, now)
+    elif resume:
+        warnings.warn(f"there is no state in {checkpoint} yet; the fit starts from the beginning", stacklevel=3)
     start, saved = time.perf_counter() - state.seconds, time.perf_counter()
 
     def look() -> float:
@@ -245,7 +256,7 @@ def minimise(
             state.seconds = time.perf_counter() - start
             due = state.step % judge_every == 0
             error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
-            if not error <= 10 * state.best_mse:
+            if not error <= max(10 * state.best_mse, ROUNDING):
                 state.halved += 1
                 restore(function, optimiser, best)
                 for group in optimiser.param_groups:
@@ -278,8 +289,10 @@ def available(device: torch.device | str) -> torch.device:
         InputError: they do not.
     """
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+        probe = torch.zeros(1, device=device)
+        probe.item()  # a device without memory, such as meta, fails here
+        return probe.device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"the device {str(device)!r} is not available here ({reason}); use cpu") from error
 
@@ -319,10 +332,35 @@ def _mean_square(function: Network, signal: Signal, indices: Indices | None, lik
     return total / count
 
 
-def quality(field: Field, signal: Signal, indices: Indices | None = None) -> dict[str, float | None]:
-    """The mse and psnr_db of a field at a signal's samples (on [-1, 1]), and its ssim if that is a picture."""
-    error = _mean_square(field.function, signal, indices, field.network.weights[0])
-    return {"mse": error, "psnr_db": decibels(error) if error > 0 else None, "ssim": _ssim(field, signal)}
+def quality(
+    field: Field, signal: Signal, seen: Indices | None = None, unseen: Indices | None = None
+) -> dict[str, float | None]:
+    """How close a field comes to a signal's samples: mse and psnr_db on [-1, 1], ssim of a picture.
+
+    Args:
+        seen: the samples that were fitted; all of them unless given.
+        unseen: those that were held out, which add `psnr_unseen_db`.
+    """
+    header = signal.header
+    values = on_grid(field.function, header.domain, header.shape, device=field.middle.device)
+    flat, truth = values.reshape(-1, header.out_dim), signal.values.reshape(-1, header.out_dim)
+    found: dict[str, float | None] = {"mse": (error := _error(flat, truth, header, seen)), "psnr_db": decibels(error)}
+    if unseen is not None:
+        found["psnr_unseen_db"] = decibels(_error(flat, truth, header, unseen))
+    if header.kind == "image":
+        estimate = header.quantise(values * header.half_range + header.middle)
+        found["ssim"] = ssim(signal.values, estimate.reshape(signal.values.shape), float(2 * header.half_range.max()))
+    return {"ssim": None, **found}
+
+
+def _error(values: NDArray[Any], truth: NDArray[Any], header: Header, indices: Indices | None) -> float:
+    """The mean squared error on [-1, 1] of values there at some samples, in bounded pieces."""
+    total, count = 0.0, len(values) if indices is None else len(indices)
+    for start in range(0, count, CHUNK):
+        piece = np.arange(start, min(start + CHUNK, count)) if indices is None else indices[start : start + CHUNK]
+        value = values[piece].clip(-1, 1) if header.clips else values[piece]
+        total += float(np.square(value - (truth[piece] - header.middle) / header.half_range).sum())
+    return total / (count * header.out_dim)
 
 
 def spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
@@ -333,13 +371,6 @@ def spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
     else:
         few = np.arange(count)
     return few if indices is None else indices[few]
-
-
-def _ssim(field: Field, signal: Signal) -> float | None:
-    if signal.header.kind != "image":
-        return None
-    estimate = field.render().reshape(signal.values.shape)
-    return ssim(signal.values, estimate, float(2 * signal.header.half_range.max()))
 
 
 @contextmanager

@@ -16,7 +16,9 @@ def psnr(mse: float, peak: float = 2.0) -> float:
     >>> round(psnr(0.04), 6)
     20.0
     """
-    return math.inf if mse == 0 else 10 * math.log10(peak**2 / mse) if mse < math.inf else -math.inf
+    if mse == 0:
+        return math.inf
+    return 10 * math.log10(peak**2 / mse) if mse < math.inf else -math.inf
 
 
 def ssim(truth: Array, estimate: Array, peak: float) -> float | None:

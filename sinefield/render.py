@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sinefield.errors import InputError
 from sinefield.fields.network import Network
 from sinefield.jets import Jet, propagate
 from sinefield.signals import Header, parse_shape
+from sinefield.signals.signal import check_shape
 
 LAYERS: dict[str, tuple[int, Callable[[Jet], Tensor | None]]] = {
     "value": (0, lambda jet: jet.value),
@@ -82,7 +84,7 @@ def window(
         size: the longest side (the others in proportion), or one number for each axis.
         scale: samples for each sample of the signal, along each axis; 1 unless given. Not with `size`.
         crop: for each axis, from which coordinate up to but not including which (None for the end), as in slicing
-            the signal: a sample is in if its centre is.
+            the signal: a sample is in, with the whole of its cell, if its centre is.
 
     Raises:
         InputError: both size and scale, a size or scale that is not positive, an empty crop or one outside the field.
@@ -108,16 +110,20 @@ def window(
     if size is not None:
         at_full = Header(header.kind, domain, shape, header.channels, header.dtype, header.low, header.high)
         return domain, parse_shape(size if isinstance(size, int) else tuple(size), at_full)
-    return domain, tuple(max(round(n * (scale or 1.0)), 1) for n in shape)
+    return domain, check_shape(tuple(max(round(min(n * (scale or 1.0), 1e12)), 1) for n in shape))
 
 
 def _cropped(
     axis: str, crop: tuple[float | None, float | None], lower: float, upper: float, step: float
 ) -> tuple[float, float]:
-    start = lower if crop[0] is None else crop[0] - step / 2
-    stop = upper if crop[1] is None else crop[1] - step / 2
-    slack = 1e-9 * (upper - lower)
-    if not (lower - slack <= start < stop <= upper + slack):
+    samples = round((upper - lower) / step)
+    # the first sample at or after a coordinate; a coordinate that is one, but for rounding, is that sample's
+    first, last = (
+        default if bound is None or math.isnan(bound) else math.ceil((bound - lower) / step - 0.5 - 1e-6)
+        for bound, default in zip(crop, (0, samples), strict=True)
+    )
+    start, stop = lower + first * step, lower + last * step
+    if not 0 <= first < last <= samples:
         raise InputError(
             f"crop {crop[0]}:{crop[1]} is empty or outside axis {axis!r}, "
             f"which goes from {lower + step / 2:g} up to {upper + step / 2:g}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sinefield import plot
 from sinefield.errors import InputError
 from sinefield.field import Field
+from sinefield.files import check_writable
 from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, write_image
 from sinefield.signals.image import write_grey
 
@@ -86,6 +87,7 @@ def prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    check_writable(folder)
 
 
 def busiest(slope: NDArray[Any], share: int = 5) -> tuple[slice, slice]:

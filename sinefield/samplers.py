@@ -60,8 +60,8 @@ def shuffled(
     """
     count = signal.header.size if indices is None else len(indices)
     if size is None or size >= count:
-        everything = np.arange(count) if indices is None else indices
-        return lambda step: take(signal, everything, like)
+        everything = take(signal, np.arange(count) if indices is None else indices, like)
+        return lambda step: everything
     passes = count // size
 
     @lru_cache(maxsize=1)

@@ -101,7 +101,7 @@ def write(path: Path, identity: dict[str, Any], state: State, now: Snapshot, bes
     tensors = {
         f"{when}/{name}": tensor for when, each in (("now", now), ("best", best)) for name, tensor in each[0].items()
     }
-    numbers = {name: None if value == math.inf else value for name, value in asdict(state).items() if name != "terms"}
+    numbers = {name: value for name, value in asdict(state).items() if name != "terms"}
     header = {"identity": identity, "state": numbers, "groups": {"now": now.groups, "best": best.groups}}
     checkpoint.write(path, "state", tensors, header)
 
@@ -120,7 +120,7 @@ def read(path: Path, identity: dict[str, Any]) -> tuple[State, Snapshot, Snapsho
                 "resume with the same options, or use another checkpoint folder"
             )
     numbers: dict[str, Any] = {name: math.inf if value is None else value for name, value in header["state"].items()}
-    numbers["history"] = [tuple(entry) for entry in numbers["history"]]
+    numbers["history"] = [tuple(math.inf if n is None else n for n in entry) for entry in numbers["history"]]
     now, best = (
         Snapshot(
             {name.removeprefix(f"{when}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{when}/")},

@@ -22,7 +22,7 @@ from sinefield.fields.layers import (
     octaves,
 )
 from sinefield.fields.network import Perceptron
-from sinefield.fields.siren import Siren
+from sinefield.fields.siren import Siren, check_omega
 
 
 @dataclass(eq=False, repr=False)
@@ -118,6 +118,10 @@ class Wire(Perceptron):
     omega_first: float = 20.0
     omega_hidden: float = 10.0
     scale: float = 10.0
+
+    def __post_init__(self, generator: Generator | None) -> None:
+        check_omega(self.omega_first, self.omega_hidden)
+        super().__post_init__(generator)
 
     def activation(self, index: int) -> Layer:
         return Gabor(self.omega_first if index == 0 else self.omega_hidden, self.scale)

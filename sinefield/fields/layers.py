@@ -45,7 +45,8 @@ class Rescale(Layer):
     dtype: torch.dtype
 
     def __call__(self, x: Tensor) -> Tensor:
-        return ((x - self.shift.to(x.dtype)) * self.scale.to(x.dtype)).to(self.dtype)
+        wide = torch.promote_types(x.dtype, self.dtype)
+        return ((x.to(wide) - self.shift.to(wide)) * self.scale.to(wide)).to(self.dtype)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import InitVar, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import InitVar, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,9 @@ from sinefield.errors import InputError
 from sinefield.fields.layers import Affine, Layer
 from sinefield.init import default_uniform_
 
+LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), "depth": (0, 1000)}
+"""What a network's sizes may be; beyond it is a slip of the hand, and would take all memory there is."""
+
 
 class Network(nn.Module, ABC):
     """A module that is a chain of layers; `jets` differentiates the chain exactly."""
@@ -23,6 +27,15 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def layers(self) -> Sequence[Layer]:
         """The layers as values, from input to output, holding the present parameters."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Network:
+        # a network's own buffers are exact numbers of float64: they follow its device, not its type
+        exact = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, buffer in exact.items():
+            moved = self._buffers[name]
+            self._buffers[name] = None if buffer is None or moved is None else buffer.to(moved.device)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Φ(x) for x (…, in_dim): (…, out_dim)."""
@@ -50,13 +63,17 @@ class Perceptron(Network):
     out_dim: int
     width: int = 256
     depth: int = 3
-    generator: InitVar[Generator | None] = None
+    generator: InitVar[Generator | None] = field(default=None, kw_only=True)
 
     def __post_init__(self, generator: Generator | None) -> None:
         super().__init__()
-        for name, least in {"in_dim": 1, "out_dim": 1, "width": 1, "depth": 0}.items():
-            if not (isinstance(size := getattr(self, name), int) and size >= least):
-                raise InputError(f"{name} must be a whole number, at least {least}; it is {size!r}")
+        for name, (least, most) in LIMITS.items():
+            try:
+                setattr(self, name, operator.index(getattr(self, name)))
+            except TypeError:
+                raise InputError(f"{name} must be a whole number; it is {getattr(self, name)!r}") from None
+            if not least <= getattr(self, name) <= most:
+                raise InputError(f"{name} must be from {least} to {most:,}; it is {getattr(self, name)}")
         shapes = self.weight_shapes()
         self.weights = nn.ParameterList(torch.empty(shape) for shape in shapes)
         self.biases = nn.ParameterList(torch.empty(shape[0], *shape[2:]) for shape in shapes)
@@ -89,7 +106,7 @@ class Perceptron(Network):
 
     def config(self) -> dict[str, Any]:
         """The arguments that make a network of this architecture again."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.config().items())

@@ -12,6 +12,12 @@ from sinefield.fields.network import Perceptron
 from sinefield.init import default_uniform_, siren_uniform_
 
 
+def check_omega(*omegas: float) -> None:
+    """Raise InputError unless all are positive numbers that float32 can hold."""
+    if not all(0 < omega < 1e30 for omega in omegas):
+        raise InputError(f"omega must be positive; it is {' and '.join(map(str, omegas))}")
+
+
 @dataclass(eq=False, repr=False)
 class Siren(Perceptron):
     """SIREN: xₗ₊₁ = sin(ωₗ (Wₗ xₗ + bₗ)) and a linear last layer (Sitzmann et al. 2020, equation 5).
@@ -40,8 +46,7 @@ class Siren(Perceptron):
         return Sine(self.omega_first if index == 0 else self.omega_hidden)
 
     def initialise(self, generator: Generator | None) -> None:
-        if not (self.omega_first > 0 and self.omega_hidden > 0):
-            raise InputError(f"omega must be positive; it is {self.omega_first} and {self.omega_hidden}")
+        check_omega(self.omega_first, self.omega_hidden)
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             siren_uniform_(weight, self.omega_hidden, first=index == 0, generator=generator)
             default_uniform_(bias, weight.shape[1], generator=generator)

@@ -38,6 +38,8 @@ def propagate(field: nn.Module, x: Float[Tensor, "n d"], order: int, *, hessian:
     """
     if order not in (0, 1, 2) or (hessian and order < 2):
         raise InputError(f"order must be 0, 1 or 2, and 2 for a Hessian; it is {order}")
+    if not x.is_floating_point():
+        raise InputError(f"points must be floating-point numbers; they are {x.dtype}")
     if isinstance(field, Derivative):
         jet = jet_of(field, x, order, hessian=hessian)
     elif (layers := ruled_layers(field)) is not None:

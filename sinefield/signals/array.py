@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from sinefield.domain import from_samples
-from sinefield.errors import InputError
+from sinefield.errors import InputError, one_line
 from sinefield.signals.signal import Header, Signal, check_finite, value_range
 
 
 def from_array(
-    values: ArrayLike,
+    values: ArrayLike | Tensor,
     *,
     channel_axis: int | None = None,
     origin: Sequence[float] | None = None,
@@ -40,10 +41,14 @@ def from_array(
     >>> signal.header.shape, signal.header.domain.upper, signal.header.high
     ((1, 3), (0.5, 1.25), (4.0,))
     """
+    if np.ma.is_masked(values):
+        raise InputError(f"{name} has masked values; fill them, or fit the part without them")
     try:
-        values = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name} is not a regular array: {error}") from error
+        values = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} is not a regular array of numbers: {one_line(error)}") from error
+    if values.dtype == np.longdouble:
+        values = values.astype(np.float64)
     if values.dtype.kind not in "buif":
         raise InputError(f"{name} holds {values.dtype} values; real numbers are needed")
     channels: tuple[str, ...] = ()

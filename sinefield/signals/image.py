@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
-from sinefield.files import atomic
+from sinefield.files import atomic, check_input
 from sinefield.signals.signal import Header, Signal, check_finite, parse_shape, value_range
 
 MAX_PIXELS = 500_000_000
@@ -29,6 +33,8 @@ _CHANNELS = {"L": (), "LA": ("L", "A"), "RGB": tuple("RGB"), "RGBA": tuple("RGBA
 _MODE_OF_BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _WITHOUT_ALPHA = (".jpg", ".jpeg")
 _TIFF = (".tif", ".tiff")
+_WRITABLE = (".png", *_TIFF, *_WITHOUT_ALPHA, ".webp", ".npy")
+_SAFE_COMPRESSIONS = (1, 8, 32946)  # none and deflate
 
 
 def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
@@ -45,10 +51,7 @@ def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
         InputError: the file is missing, empty, truncated, no picture, too large, or holds NaN.
     """
     path = sample_path(str(source)) if str(source) in SAMPLES else Path(source)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a picture in it")
-    if not path.exists():
-        raise InputError(f"{path} does not exist; give a path, or a sample picture: {', '.join(SAMPLES)}")
+    check_input(path, f"; give a path, or a sample picture: {', '.join(SAMPLES)}")
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes)")
@@ -81,6 +84,8 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
         size: its longest side, or (height, width), in pixels.
     """
     height, width = parse_shape(size, signal.header)
+    if height * width > MAX_PIXELS:
+        raise InputError(f"{width} × {height} pixels are more than the {MAX_PIXELS / 1e6:,.0f} million held at once")
     bands = [
         Image.fromarray(band.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
         for band in np.moveaxis(signal.values, -1, 0)
@@ -115,10 +120,11 @@ def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
     """
     mode, suffix = _mode(header), path.suffix.lower()
     if suffix == ".npy" or (suffix in _TIFF and samples.dtype != np.uint8):
-        write_numbers(path, samples, "rgb" if mode.startswith("RGB") else "minisblack")
+        colours = "separated" if mode == "CMYK" else "rgb" if mode.startswith("RGB") else "minisblack"
+        write_numbers(path, samples, colours)
         return
     check_format(path, header)
-    if samples.dtype == np.uint16 and suffix == ".png":
+    if samples.dtype == np.uint16 and suffix == ".png" and mode != "CMYK":
         import imagecodecs
 
         with atomic(path) as temporary:
@@ -158,11 +164,12 @@ def write_grey(path: Path, greys: NDArray[Any]) -> None:
 def check_format(path: Path, header: Header) -> None:
     """Raise InputError unless a picture with these channels can be written under this suffix."""
     suffix, mode = path.suffix.lower(), _mode(header)
-    writable = {ending for ending, name in Image.registered_extensions().items() if name in Image.SAVE}
-    if suffix not in writable | {".npy"}:
+    if suffix not in _WRITABLE:
         raise InputError(
-            f"{path.name}: no picture format is called {suffix or 'nothing'!r}; use .png, .tif, .jpg, .webp or .npy"
+            f"{path.name}: no picture format is called {suffix or 'nothing'!r} here; use {', '.join(_WRITABLE)}"
         )
+    if len(header.shape) != 2 and suffix != ".npy":
+        raise InputError(f"{path.name}: a field over {len(header.shape)} axes is no picture; use .npy")
     if suffix in _WITHOUT_ALPHA and mode.endswith("A"):
         raise InputError(f"{path.name}: JPEG has no alpha channel, which this field has; use .png, .tif or .webp")
     if mode not in _CHANNELS and suffix not in (*_TIFF, ".npy"):
@@ -198,7 +205,7 @@ def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
             picture: Image.Image = Image.open(path)
         except UnidentifiedImageError:
             return _decode_tiff(path, max_pixels)
-        except (ValueError, SyntaxError, TypeError, EOFError) as error:
+        except (ValueError, SyntaxError, TypeError, EOFError, RuntimeError, MemoryError) as error:
             raise InputError(f"{path} is damaged: {one_line(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
@@ -210,9 +217,11 @@ def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
                 return deep
             if picture.format == "TIFF" and _is_deep(picture):
                 return _decode_tiff(path, max_pixels)
+            if picture.format == "TIFF" and set(getattr(picture, "tag_v2", {}).get(339, (1,))) != {1}:
+                return _decode_tiff(path, max_pixels)  # signed integers, which Pillow takes for unsigned
             try:
                 return _decode_pillow(picture)
-            except (OSError, ValueError, SyntaxError, TypeError, EOFError, IndexError) as error:
+            except Exception as error:  # a damaged file can fail anywhere in a decoder
                 raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
 
 
@@ -260,27 +269,41 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
     """The first page of a TIFF of more than 8 bits, integer or float."""
     import tifffile
 
+    logging.getLogger("tifffile").disabled = True  # what it would say, our error says in one line
     try:
         with tifffile.TiffFile(path) as file:
             page = cast(tifffile.TiffPage, file.pages[0])
             _check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
-            values = page.asarray()
+            values = page.asarray() if page.compression in _SAFE_COMPRESSIONS else _decode_apart(path)
             if page.planarconfig == 2 and values.ndim == 3:
                 values = np.moveaxis(values, 0, -1)
             orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
             inverted, separated = page.photometric == 0, page.photometric == 5
     except tifffile.TiffFileError as error:
         raise InputError(f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are)") from error
-    except Exception as error:  # a damaged file can fail anywhere in the decoder
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can fail anywhere in a decoder
         raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
-    values = values.reshape(*values.shape[:2], -1)
-    if values.dtype.kind not in "uif" or values.shape[-1] not in _MODE_OF_BANDS:
-        raise InputError(f"{path} holds {values.shape[-1]} bands of {values.dtype}; 1 to 4 real ones are a picture")
+    values = values[..., None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.size == 0 or values.dtype.kind not in "uif" or values.shape[-1] not in _MODE_OF_BANDS:
+        raise InputError(f"{path} holds samples of shape {values.shape}, {values.dtype}; 1 to 4 bands are a picture")
     if inverted and values.dtype.kind == "u":
         values = np.iinfo(values.dtype).max - values
     if values.dtype == np.float16:
         values = values.astype(np.float32)
     return _oriented(values, int(orientation)), "CMYK" if separated else _MODE_OF_BANDS[values.shape[-1]]
+
+
+def _decode_apart(path: Path) -> NDArray[Any]:
+    """The first page of a TIFF, decoded in a process of its own: some decoders crash on damaged data."""
+    code = (
+        "import sys, numpy, tifffile; numpy.save(sys.stdout.buffer, tifffile.TiffFile(sys.argv[1]).pages[0].asarray())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True)
+    if done.returncode != 0:
+        raise InputError(f"{path} is damaged or cut short: its decoder failed")
+    return np.asarray(np.load(io.BytesIO(done.stdout)))
 
 
 def _oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:

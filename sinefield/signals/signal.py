@@ -15,6 +15,9 @@ from sinefield.errors import InputError
 
 KINDS = ("image", "array")
 
+MAX_SAMPLES = 1_000_000_000
+"""Larger grids are refused before memory is taken for them."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -40,11 +43,13 @@ class Header:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(f"a signal is one of {', '.join(KINDS)}; found {self.kind!r}")
-        if len(self.shape) != self.domain.dim or not all(n > 0 for n in self.shape):
+        if len(self.shape) != self.domain.dim or not all(isinstance(n, int) and n > 0 for n in self.shape):
             raise InputError(f"the shape {self.shape} does not go with the {self.domain.dim} axes of the domain")
+        if not isinstance(self.channels, tuple) or not all(isinstance(name, str) for name in self.channels):
+            raise InputError("the channels of a signal are a tuple of names")
         if not len(self.low) == len(self.high) == self.out_dim:
             raise InputError(f"{self.out_dim} channels need as many values for -1 and for 1")
-        if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in self.range):
+        if not all(low < high and math.isfinite(high - low) for low, high in self.range):
             raise InputError("the value range of each channel must be two finite numbers in order")
         try:
             kind = np.dtype(self.dtype).kind
@@ -93,9 +98,10 @@ class Header:
 
     def quantise(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values (…, channels) in the samples' own type, without the channel axis where the signal has none."""
-        kind = np.dtype(self.dtype).kind
         values = self.clip(values)
-        samples = (np.rint(values) if kind in "bui" else values).astype(self.dtype)
+        if np.dtype(self.dtype).kind != "f":
+            values = np.clip(np.rint(values), *_limits(np.dtype(self.dtype)))
+        samples = values.astype(self.dtype)
         return samples if self.channels else samples[..., 0]
 
 
@@ -125,6 +131,14 @@ class Signal:
         return self.values if self.header.channels else self.values[..., 0]
 
 
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The smallest and the largest float that an integer type, or bool, can hold."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    low, high = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    return low, high if int(high) <= np.iinfo(dtype).max else float(np.nextafter(high, 0))
+
+
 def check_finite(values: NDArray[Any], name: str) -> None:
     """Raise InputError if any value is NaN or infinite, naming how many and the first."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
@@ -152,15 +166,26 @@ def parse_shape(size: int | Sequence[int], header: Header) -> tuple[int, ...]:
     Raises:
         InputError: for a size that is not positive or has the wrong number of axes.
     """
-    if isinstance(size, int):
+    if isinstance(size, int | np.integer) and 0 < size <= MAX_SAMPLES:
         extents = [high - low for low, high in zip(header.domain.lower, header.domain.upper, strict=True)]
         if len(set(header.domain.units)) > 1:
             extents = [float(n) for n in header.shape]
         shape = tuple(max(round(size * extent / max(extents)), 1) for extent in extents)
     else:
-        shape = tuple(size)
-    if len(shape) != len(header.shape) or any(n < 1 for n in shape) or (isinstance(size, int) and size < 1):
+        shape = () if isinstance(size, int | np.integer | float) else tuple(size)
+    if len(shape) != len(header.shape) or any(n < 1 for n in shape):
         raise InputError(
-            f"size {size} does not fit {len(header.shape)} axes {header.domain.axes}; use positive numbers"
+            f"size {size} does not fit the {len(header.shape)} axes {', '.join(header.domain.axes)}; "
+            f"use positive numbers, of at most {MAX_SAMPLES:,} samples in all"
+        )
+    return check_shape(shape)
+
+
+def check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape itself, or InputError if it has more samples than are held at once."""
+    if math.prod(shape) > MAX_SAMPLES:
+        raise InputError(
+            f"{' × '.join(map(str, shape))} are more than the {MAX_SAMPLES / 1e6:,.0f} million samples that are held "
+            "at once; take a smaller size, or parts of it with a crop"
         )
     return shape
