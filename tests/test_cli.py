@@ -108,7 +108,7 @@ def test_compare_writes_a_table_and_a_figure(tmp_path):
     assert [row["psnr_db"] for row in said["results"]] == sorted((r["psnr_db"] for r in said["results"]), reverse=True)
     assert json.loads(Path(said["table"]).read_text())["results"] == said["results"]
     with Image.open(said["figure"]) as figure:
-        assert figure.height > figure.width
+        assert figure.width > figure.height > 1000
 
 
 def test_help_names_every_activation():
@@ -174,6 +174,38 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, field, arguments, say
     assert [path for path in left if path.parts[-2:] != ("out", "compare")] == []
 
 
+def test_pipes_long_names_and_odd_names(tmp_path, field):
+    os.mkfifo(tmp_path / "pipe")
+    for arguments in (["info", "pipe"], ["fit", "pipe"], ["fit", "x" * 300 + ".png"], ["info", "x" * 300]):
+        done = run(*arguments, cwd=tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    done = run("fit", "camera", *SMALL, "--steps", "1", "-o", "y" * 240 + ".safetensors", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "[bold]y.png")
+    made = run("fit", "[bold]y.png", "--width", "8", "--steps", "2", cwd=tmp_path)
+    assert "[bold]y.safetensors" in made.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["render", "FIELD", "-o", "a.png", "--size", "1000000"],
+        ["render", "FIELD", "-o", "a.png", "--scale", "1e9"],
+        ["render", "FIELD", "-o", "a.png", "--size", "9" * 30],
+        ["fit", "camera", "--size", "200000x200000"],
+        ["fit", "camera", "--width", "10000000"],
+        ["fit", "camera", "--depth", "3000000"],
+        ["fit", "camera", "--seed", "9" * 20],
+        ["fit", "camera", "--device", "meta"],
+        ["fit", "camera", "--omega", "inf"],
+    ],
+)
+def test_what_is_far_too_large_is_refused_at_once(tmp_path, field, arguments):
+    done = run(*[field if each == "FIELD" else each for each in arguments], cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
@@ -223,7 +255,8 @@ def test_ctrl_c_keeps_what_was_reached(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted after" in err
+    assert "is in camera.safetensors" in err
+    assert "interrupted" in err
     assert "Traceback" not in err
     assert json.loads(out.splitlines()[-1])["stopped"] == "interrupted"
     assert report("info", tmp_path / "camera.safetensors")["psnr_db"] > 10

@@ -93,6 +93,84 @@ def test_a_large_offset_loses_no_digits():
     assert np.abs(field(1.6e9 + np.arange(300.0)[:, None])[:, 0].numpy() - values + 101_325).max() < 0.02
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full((6, 6), 65535, np.uint16),
+        np.full((6, 6), -32768, np.int16),
+        np.full((6, 6), 2**64 - 1, np.uint64),
+        np.full((6, 6), -(2**63), np.int64),
+        np.full((6, 6), True),
+    ],
+)
+def test_integers_at_their_limits_do_not_wrap_around(values):
+    back = sf.fit(values, width=8, depth=1, steps=30).render().astype(float)
+    assert np.abs(back - values.astype(float)).max() <= max(abs(float(values.flat[0])) * 0.01, 1.0)
+
+
+def test_coordinates_keep_their_digits_in_every_form():
+    start = 1.7e9
+    wave = np.sin(np.arange(100) / 9)
+    field = sf.fit(sf.from_array(wave, origin=(start,), step=(1.0,)), width=48, depth=1, omega=10, steps=300)
+    expected = field(np.array([[start + 10.0]]))
+    assert abs(expected.item() - wave[10]) < 0.05
+    x = np.array([[start + 10.0]])
+    forms = ([[start + 10.0]], torch.tensor(x), x[::-1], x.astype(">f8"), [[int(start) + 10]])
+    assert all(torch.equal(field(form), expected) for form in forms)
+    assert torch.equal(field.float()(x), expected)
+    assert torch.allclose(field.double()(x), expected.double(), atol=1e-5)
+
+
+def test_values_far_from_zero_keep_their_digits():
+    field = sf.fit(1e9 + np.sin(np.arange(100) / 9), width=48, depth=1, omega=10, steps=300)
+    assert abs(field([10.0]).item() - 1e9 - np.sin(10 / 9)) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (np.ma.array([1.0, 2.0, 1e6], mask=[0, 0, 1]), "masked"),
+        (np.array([-1e308, 1e308]), "finite"),
+        (torch.zeros(3, dtype=torch.bfloat16), "numbers"),
+    ],
+)
+def test_arrays_that_would_mislead_are_refused(values, says):
+    with pytest.raises(InputError, match=says):
+        sf.fit(values, steps=1)
+    assert sf.fit(torch.ones(4, requires_grad=True), width=8, steps=1).render().shape == (4,)
+
+
+def test_the_signature_is_the_published_one():
+    siren = sf.Siren(2, 3, 64, 2, 20.0, 10.0)
+    assert (siren.width, siren.depth, siren.omega_first, siren.omega_hidden) == (64, 2, 20.0, 10.0)
+    with pytest.raises(InputError, match="omega"):
+        sf.Wire(2, 1, omega_first=float("nan"))
+
+
+def test_an_infinite_quality_can_be_saved(tmp_path):
+    field = sf.fit(np.zeros((8, 8)), width=8, depth=0, steps=2)
+    field.made |= {"psnr_db": float("inf"), "history": [(1, 0.1, float("nan"))]}
+    field.save(tmp_path / "a.safetensors")
+    assert sf.load(tmp_path / "a.safetensors").made["psnr_db"] is None
+
+
+def test_an_interrupt_while_judging_loses_nothing(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["sinefield.fit"], "quality", interrupt)
+    field = sf.fit(waves(12, 12), width=16, depth=1, steps=20)
+    assert field.made["stopped"] == "interrupted"
+    assert field.made["psnr_db"] > 5
+
+
+def test_a_fit_that_is_as_exact_as_floats_are_goes_on():
+    ramp = np.arange(24.0)[:, None] + np.arange(24.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sf.fit(ramp, width=64, depth=1, omega=3, steps=600).made["stopped"] == "steps"
+
+
 def test_coordinates_of_the_wrong_shape_are_refused():
     field = sf.fit(waves(8, 9), width=8, depth=0, steps=1)
     assert field([1, 2]).shape == (1,)

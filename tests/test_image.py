@@ -143,6 +143,38 @@ def test_every_sample_is_there():
         assert read_image(name).header.kind == "image"
 
 
+def test_signed_and_compressed_tiffs(tmp_path):
+    signed = RNG.integers(-128, 128, (6, 7)).astype(np.int8)
+    tifffile.imwrite(tmp_path / "signed.tif", signed)
+    assert np.array_equal(read_image(tmp_path / "signed.tif").samples, signed)
+    deep = bytes16(20, 30, 3)
+    tifffile.imwrite(tmp_path / "lzw.tif", deep, photometric="rgb", compression="lzw")
+    assert np.array_equal(read_image(tmp_path / "lzw.tif").values, deep)
+
+
+def test_a_damaged_compressed_tiff_does_not_take_the_process_down(tmp_path):
+    tifffile.imwrite(path := tmp_path / "lzw.tif", bytes16(40, 40, 3), photometric="rgb", compression="lzw")
+    data = bytearray(path.read_bytes())
+    for place in range(300, len(data) - 300, 97):
+        data[place] ^= 0xFF
+    path.write_bytes(bytes(data))
+    try:
+        read_image(path)
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+def test_sixteen_bit_inks_stay_inks(tmp_path):
+    inks = bytes16(6, 5, 4)
+    signal = from_pixels(inks, "CMYK")
+    write_image(tmp_path / "a.tif", signal.samples, signal.header)
+    assert read_image(tmp_path / "a.tif").header.channels == tuple("CMYK")
+    assert np.array_equal(read_image(tmp_path / "a.tif").values, inks)
+    write_image(tmp_path / "a.png", signal.samples, signal.header)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "RGB"
+
+
 def truncated_png():
     buffer = io.BytesIO()
     Image.fromarray(bytes8(64, 64, 3)).save(buffer, "PNG")

@@ -121,6 +121,11 @@ def test_an_order_that_is_not_there_is_refused(order, hessian):
         propagate(network("sine", 2, 1), points(3, 2), order, hessian=hessian)
 
 
+def test_whole_numbers_are_refused_rather_than_truncated():
+    with pytest.raises(InputError, match="floating-point"):
+        propagate(network("sine", 2, 1), torch.ones(3, 2, dtype=torch.int64), 1)
+
+
 def test_a_module_without_rules_falls_back_with_one_warning():
     class Mine(nn.Sequential):
         pass

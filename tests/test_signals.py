@@ -105,6 +105,14 @@ def test_a_crop_is_a_slice():
             window(signal.header, crop=crop)
 
 
+def test_a_crop_between_samples_takes_the_samples_in_it():
+    header = sf.from_array(np.zeros(10)).header
+    for crop, taken in (((0.5, 3.2), [1, 2, 3]), ((0, 0.5), [0]), ((0, 2.5), [0, 1, 2])):
+        domain, shape = window(header, crop=[crop])
+        assert np.allclose(domain.centres(shape)[0], taken)
+        assert window(header, crop=[crop], scale=4)[1] == (4 * len(taken),)
+
+
 def test_a_size_is_the_longest_side_or_every_side():
     header = sf.signals.image.from_pixels(np.zeros((96, 160, 1), np.uint8), "L").header
     assert window(header, size=80)[1] == (48, 80)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor, nn
 
 from sinefield.errors import InputError
@@ -15,7 +15,7 @@ from sinefield.jets.jet import Jet
 from sinefield.jets.rules import ruled_layers, say_once
 
 
-def propagate(field: nn.Module, x: Float[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
+def propagate(field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
     """Φ(x), ∇Φ(x) and ΔΦ(x), exactly; parameters can be trained through the result by one plain backward pass.
 
     A `Network`, or a `derivative` of one, goes by the rules of its layers. Any other module, or a layer without a
@@ -28,7 +28,7 @@ def propagate(field: nn.Module, x: Float[Tensor, "n d"], order: int, *, hessian:
         hessian: with order 2, the whole Hessian; the Laplacian is its trace.
 
     Raises:
-        InputError: an order other than 0, 1, 2, or a Hessian without order 2.
+        InputError: an order other than 0, 1, 2, a Hessian without order 2, points that are whole numbers.
 
     >>> import torch
     >>> from sinefield.fields import Siren
