@@ -30,6 +30,7 @@ from .jets import Jet as Jet
 from .jets import derivative as derivative
 from .jets import propagate as propagate
 from .jets import taylor as taylor
+from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
 from .signals import Signal as Signal
 from .signals import from_array as from_array

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sinefield.jets import Jet, propagate
+from sinefield.jets import Jet, Workspace, propagate
 from sinefield.samplers import Batch, Sampler
+
+Residual = Callable[[Jet, Batch], Tensor]
+"""C(a(x), Φ(x), ∇Φ(x), …), zero where a constraint holds."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Constraint:
 
     name: str
     sampler: Sampler
-    residual: Callable[[Jet, Batch], Tensor]
+    residual: Residual
     order: int = 0
     weight: float = 1.0
     norm: Callable[[Tensor], Tensor] = torch.square
 
-    def loss(self, field: nn.Module, batch: Batch) -> Tensor:
-        """The term on one batch."""
-        size = self.norm(self.residual(propagate(field, batch.x, self.order), batch))
+    def loss(self, field: nn.Module, batch: Batch, space: Workspace | None = None) -> Tensor:
+        """The term on one batch; `space` is as for `propagate`."""
+        size = self.norm(self.residual(propagate(field, batch.x, self.order, space=space), batch))
         if batch.weight is not None:
             size = size * batch.weight.reshape(-1, *[1] * (size.ndim - 1))
         return self.weight * size.mean()

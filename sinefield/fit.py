@@ -9,7 +9,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,22 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sinefield.constraints import Constraint
+from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.fields import Network, Perceptron
+from sinefield.loss import add_gradient, mean_square, total
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
-from sinefield.problems import regression
+from sinefield.problems.regression import clipped_difference, difference, regression
 from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
 from sinefield.render import on_grid
-from sinefield.samplers import Batch, Indices, pieces, shuffled, split
+from sinefield.samplers import Indices, pieces, shuffled, split
 from sinefield.signals import Header, Signal, from_array
 from sinefield.state import State, capture, read, restore, state_file, write
 
-CHUNK = 8192
-"""Points that go through the network at once; a larger batch goes in parts, so that memory is bounded."""
+CHUNK = 16_384
+"""Samples that are judged at once."""
 
 JUDGED_BY = 16_384
 """Samples by which the quality on the way is judged; at the end it is by all."""
@@ -146,29 +148,31 @@ def fit(
     few = spread(signal, seen, seed)
 
     def judge() -> float:
-        error = _mean_square(function, signal, few, like)
+        error = _mean_square(function, signal, few, like, crew)
         near = psnr is not None and decibels(error) >= psnr
-        return _mean_square(function, signal, seen, like) if near else error
+        return _mean_square(function, signal, seen, like, crew) if near else error
 
-    state, stopped = minimise(
-        function,
-        regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
-        plan.optimiser(function.parameters(), plan.rate[activation]),
-        stop,
-        judge=judge,
-        # going forward is a third of a step's work, so that this is a thirtieth of the time
-        judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        resume=resume,
-        identity={
-            **network.config(),
-            **{name: made[name] for name in ("recipe", "activation", "seed", "holdout")},
-            "dtype": str(dtype),
-            "shape": list(header.shape),
-            "samples' checksum": zlib.crc32(np.ascontiguousarray(signal.values).data),
-        },
-        progress=progress,
-    )
+    with Crew(like.device) as crew:
+        state, stopped = minimise(
+            function,
+            regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
+            plan.optimiser(function.parameters(), plan.rate[activation]),
+            stop,
+            judge=judge,
+            # going forward is a third of a step's work, so that this is a thirtieth of the time
+            judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            identity={
+                **network.config(),
+                **{name: made[name] for name in ("recipe", "activation", "seed", "holdout")},
+                "dtype": str(dtype),
+                "shape": list(header.shape),
+                "samples' checksum": zlib.crc32(np.ascontiguousarray(signal.values).data),
+            },
+            progress=progress,
+            crew=crew,
+        )
     finish(field, state, stopped)
     try:
         field.made |= quality(field, signal, seen, unseen)
@@ -205,12 +209,13 @@ def minimise(
     optimiser: Optimizer,
     stop: Stop,
     *,
-    judge: Callable[[], float],
+    judge: Callable[[], float] | None = None,
     judge_every: int = 100,
     checkpoint: Path | None = None,
     resume: bool = False,
     identity: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    crew: Crew | None = None,
 ) -> tuple[State, str]:
     """Lower Σₘ wₘ · mean |Cₘ|² over the function's parameters, and leave the best ones in it.
 
@@ -222,11 +227,13 @@ def minimise(
         constraints: the terms of the loss.
         optimiser: over the function's parameters.
         stop: when to end.
-        judge: the error by which weights are compared; the smaller the better.
+        judge: the error by which weights are compared, the smaller the better; the loss on the batches of the first
+            step unless given.
         judge_every: steps between two looks at it.
         checkpoint: a folder to save the state in; `resume` goes on from what is there.
         identity: what a saved state must have been started with to go on from it.
         progress: called with the state after each step.
+        crew: who does the work; one of its own unless given.
 
     Returns:
         The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
@@ -243,15 +250,19 @@ def minimise(
     def look() -> float:
         nonlocal best
         with judged(optimiser):
-            error = judge()
+            error = judge() if judge is not None else total(function, constraints, 0, workers)
         state.history.append((state.step, round(state.seconds, 3), error))
         if error < state.best_mse:
             state.best_step, state.best_mse, best = state.step, error, capture(function, optimiser)
         return error
 
-    with _interruptible() as interrupted:
+    own = Crew(next(function.parameters()).device) if crew is None else nullcontext(crew)
+    with _interruptible() as interrupted, own as workers:
         while (stopped := stop.reason(state)) is None and not interrupted.is_set():
-            state.terms = _step(function, constraints, optimiser, state.step)
+            optimiser.zero_grad()
+            state.terms = add_gradient(function, constraints, state.step, workers)
+            if math.isfinite(state.loss):
+                optimiser.step()
             state.step += 1
             state.seconds = time.perf_counter() - start
             due = state.step % judge_every == 0
@@ -297,39 +308,10 @@ def available(device: torch.device | str) -> torch.device:
         raise InputError(f"the device {str(device)!r} is not available here ({reason}); use cpu") from error
 
 
-def _step(function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int) -> dict[str, float]:
-    """One step of the optimiser on Σₘ wₘ · mean |Cₘ|²; returns its terms by name."""
-    optimiser.zero_grad()
-    terms = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
-    for constraint in constraints:
-        batch = constraint.sampler(step)
-        for part in _parts(batch):
-            loss = constraint.loss(function, part) * (len(part.x) / len(batch.x))
-            loss.backward()
-            terms[constraint.name] += loss.item()
-    if math.isfinite(sum(terms.values())):
-        optimiser.step()
-    return terms
-
-
-def _parts(batch: Batch) -> Iterator[Batch]:
-    """A batch in pieces of at most `CHUNK` points."""
-    for start in range(0, len(batch.x), CHUNK):
-        piece = slice(start, start + CHUNK)
-        yield Batch(batch.x[piece], *(None if part is None else part[piece] for part in batch[1:]))
-
-
-@torch.no_grad()
-def _mean_square(function: Network, signal: Signal, indices: Indices | None, like: Tensor) -> float:
+def _mean_square(function: Network, signal: Signal, indices: Indices | None, like: Tensor, crew: Crew) -> float:
     """The mean squared error on [-1, 1] at some samples, with values beyond what the signal can hold clipped."""
-    clip = signal.header.clips
-    total = count = 0.0
-    for batch in pieces(signal, CHUNK, indices=indices, like=like):
-        value = function(batch.x)
-        error = (value.clamp(-1, 1) if clip else value) - batch.target
-        total += error.double().square().sum().item()
-        count += error.numel()
-    return total / count
+    batches = pieces(signal, crew.most, indices=indices, like=like)
+    return mean_square(function, clipped_difference if signal.header.clips else difference, batches, crew)
 
 
 def quality(

@@ -1,22 +1,29 @@
-"""A signal from its derivatives alone."""
+"""A signal from derivatives alone: from those of another one, or from a mix of two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Bool, Float64
+from torch import Tensor
 
 from sinefield.constraints import Constraint
+from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fields import Network
-from sinefield.fit import CHUNK, Progress, Stop, finish, minimise, quality, spread, start
-from sinefield.jets import propagate
+from sinefield.fit import Progress, Stop, finish, minimise, quality, spread, start
+from sinefield.loss import mean_square
 from sinefield.metrics import psnr as decibels
 from sinefield.problems.poisson import differences_match, gradient_matches, laplacian_matches, pairs_on_lines
-from sinefield.recipes import RECIPES, build
-from sinefield.samplers import Batch, pieces, shuffled
-from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, line_integrals
+from sinefield.problems.regression import difference
+from sinefield.recipes import RECIPES, Recipe, build, default_steps
+from sinefield.render import on_grid
+from sinefield.samplers import Indices, pieces, shuffled
+from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, line_integrals, mix_gradients
 
 LINES = 1.0
 """The weight of the differences along lines beside the gradient, all with their targets on [-1, 1]."""
@@ -24,10 +31,12 @@ LINES = 1.0
 PAIRS = 512
 """Pairs of points on lines in a step."""
 
-
 RATE = {"gradient": 1.0, "laplacian": 0.2}
-"""Of the recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a full step
-takes them to zero and the network with them."""
+"""Of the default recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a
+full step takes them to zero and the network with them."""
+
+OFFICIAL = {"gradient": 10 * 8, "laplacian": 1e4}
+"""What the official code multiplies the derivative per pixel with: its factor, and 8 for scipy's Sobel filter."""
 
 
 def reconstruct(
@@ -39,10 +48,13 @@ def reconstruct(
     width: int | None = None,
     depth: int | None = None,
     omega: float | None = None,
+    recipe: str = "default",
     steps: int | None = None,
     seconds: float | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Field:
     """The field whose derivatives are those of a signal's samples; of the values only the mean is used, afterwards.
@@ -53,7 +65,9 @@ def reconstruct(
         signal: a picture, or any other signal on a grid.
         source: "gradient" or "laplacian".
         stencil: how the derivatives are estimated, see `sinefield.signals.stencils`; the paper's unless given.
-        activation, width, depth, omega, steps, seconds, seed, device, progress: as for `fit`.
+        recipe: "default", or "paper": the official code's factors (10 on the gradient and 1e4 on the Laplacian of a
+            picture on [-1, 1]²), loss and optimiser, for square pictures.
+        activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
 
     Returns:
         The field; `field.made` holds `psnr_db` of the values, and of the derivatives that were fitted
@@ -66,37 +80,182 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
+    limit, plan = default_steps(recipe, None), RECIPES[recipe]
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
-    plan, made = RECIPES["default"], {"recipe": "default", "activation": activation, "seed": seed, "from": source}
     network = build(activation, signal.header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    made = {"recipe": recipe, "activation": activation, "seed": seed, "from": source, "stencil": stencil}
     field = start(network, signal, plan, made, device)
-    like, batches = network.weights[0], shuffled(target, plan.batch, seed=seed, like=network.weights[0])
+    like = field.network.weights[0]
+    batches = shuffled(target, plan.batch, seed=seed, like=like)
     # the network's values are on [-1, 1] and the target's too: the ratio of what these stand for
     scale = _half(signal) / _half(target)
-    matches = gradient_matches(batches, scale) if source == "gradient" else laplacian_matches(batches, scale)
+    gain, weight = (1.0, 1.0) if recipe == "default" else _official(field, source, scale)
+    matches = (gradient_matches if source == "gradient" else laplacian_matches)(batches, scale / gain, weight)
     constraints = [matches]
-    if source == "gradient":
-        integrals = line_integrals(target, signal.header.domain.dim)
-        lines = pairs_on_lines(integrals, signal.header.domain.dim, PAIRS, seed=seed, like=like)
-        constraints.append(differences_match(lines, _half(signal) / _half(integrals), LINES))
-    if steps is None and seconds is None:
-        steps = plan.steps
-    few = list(pieces(target, CHUNK, indices=spread(target, None, seed), like=like))
-    state, stopped = minimise(
-        field.function,
-        constraints,
-        plan.optimiser(field.function.parameters(), plan.rate[activation] * RATE[source]),
-        Stop(steps, seconds),
-        judge=lambda: _mean_square(field.function, matches, few),
-        progress=progress,
-    )
-    _fix_mean(field, signal)
-    finish(field, state, stopped)
+    if source == "gradient" and recipe == "default":
+        constraints.append(_lines(target, signal, seed, like))
+    rate = plan.rate[activation] * (RATE[source] if recipe == "default" else 1)
+    stop = Stop(limit if steps is None and seconds is None else steps, seconds)
+    _descend(field, constraints, [(matches, target, None)], plan, rate, stop, checkpoint, resume, progress)
+    with torch.no_grad():
+        field.network.weights[-1] /= gain
+        field.network.biases[-1] /= gain
+    _fix_mean(field, signal.values.mean(axis=tuple(range(signal.values.ndim - 1)), dtype=np.float64))
     field.made |= quality(field, signal)
-    error = _mean_square(field.function, matches, pieces(target, CHUNK, like=like))
-    field.made[f"{source}_psnr_db"] = decibels(error)
     return field
+
+
+def blend(
+    one: Signal,
+    other: Signal,
+    *,
+    mask: Bool[np.ndarray, ...] | None = None,
+    mix: str = "average",
+    share: float | None = None,
+    activation: str = "sine",
+    width: int | None = None,
+    depth: int | None = None,
+    omega: float | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Field:
+    """The field whose gradient is a mix of two signals' gradients (Sitzmann et al. 2020, section 4.1).
+
+    With a mask this is seamless cloning (Pérez, Gangnet and Blake, "Poisson Image Editing", 2003): ∇Φ follows the mix
+    inside, and Φ is `other` outside.
+
+    Args:
+        one, other: signals on one grid with the same channels; the result has the kind and the range of `other`.
+        mask: of the grid's shape, true where the mix is used; everywhere unless given. Without a mask the mean of the
+            result is that of the two, by their shares.
+        mix: "average", share · ∇one + (1 - share) · ∇other, or "strongest", the longer of the two at each sample.
+        share: how much of `one` is in it; one half unless given, with a mask 1.
+        activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
+
+    Returns:
+        The field; `field.made` holds `gradient_psnr_db` of the mixed gradient, whose peak is the span of the mix, and
+        with a mask `outside_psnr_db` of the values outside.
+
+    Raises:
+        InputError: signals or a mask that do not go together, an unknown mix, a share beyond 0 and 1, or what `fit`
+            raises.
+    """
+    header = other.header
+    if (one.header.shape, one.header.channels) != (header.shape, header.channels):
+        raise InputError(
+            f"{_described(one)} and {_described(other)} do not go together; bring them to one size and kind"
+        )
+    share = share if share is not None else 0.5 if mask is None else 1.0
+    if not 0 <= share <= 1:
+        raise InputError(f"share must be from 0 to 1; it is {share}")
+    target = mix_gradients(estimate_gradient(one, "central"), estimate_gradient(other, "central"), mix, share)
+    plan = RECIPES["default"]
+    network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
+    field = start(network, other, plan, {**made, "mix": mix, "share": share}, device)
+    like = field.network.weights[0]
+    inside, outside = (None, None) if mask is None else _sides(mask, header.shape)
+    batches = shuffled(target, plan.batch, indices=inside, seed=seed, like=like)
+    matches = gradient_matches(batches, _half(other) / _half(target))
+    constraints, known = [matches], [(matches, target, inside)]
+    if outside is not None:
+        held = Constraint("outside", shuffled(other, plan.batch, indices=outside, seed=seed, like=like), difference)
+        constraints, known = [matches, held], [*known, (held, other, outside)]
+    elif mix == "average":
+        constraints.append(_lines(target, other, seed, like))
+    stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
+    _descend(field, constraints, known, plan, plan.rate[activation], stop, checkpoint, resume, progress)
+    if mask is None:
+        axes = tuple(range(len(header.shape)))
+        means = [each.values.mean(axis=axes, dtype=np.float64) for each in (one, other)]
+        _fix_mean(field, share * means[0] + (1 - share) * means[1])
+    return field
+
+
+def _descend(
+    field: Field,
+    constraints: Sequence[Constraint],
+    known: Sequence[tuple[Constraint, Signal, Indices | None]],
+    plan: Recipe,
+    rate: float,
+    stop: Stop,
+    checkpoint: str | Path | None,
+    resume: bool,
+    progress: Progress | None,
+) -> None:
+    """Fit a field to constraints; those with `known` samples are what it is judged by."""
+    function, seed, like = field.function, field.made["seed"], field.network.weights[0]
+
+    def error(constraint: Constraint, signal: Signal, indices: Indices | None, crew: Crew) -> float:
+        batches = pieces(signal, crew.most, indices=indices, like=like)
+        return mean_square(function, constraint.residual, batches, crew, constraint.order)
+
+    few = [(constraint, signal, spread(signal, indices, seed)) for constraint, signal, indices in known]
+    with Crew(like.device) as crew:
+        state, stopped = minimise(
+            function,
+            constraints,
+            plan.optimiser(function.parameters(), rate),
+            stop,
+            judge=lambda: sum(error(*each, crew) for each in few),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            identity={
+                **field.network.config(),
+                **field.made,
+                "samples' checksum": [zlib.crc32(np.ascontiguousarray(signal.values).data) for _, signal, _ in known],
+                "samples": [signal.header.size if indices is None else len(indices) for _, signal, indices in known],
+            },
+            progress=progress,
+            crew=crew,
+        )
+    finish(field, state, stopped)
+    with Crew(like.device) as crew:
+        field.made |= {f"{each[0].name}_psnr_db": decibels(error(*each, crew)) for each in known}
+
+
+def _lines(gradient: Signal, signal: Signal, seed: int, like: Tensor) -> Constraint:
+    """The differences along lines, from a gradient that is one."""
+    dim = signal.header.domain.dim
+    integrals = line_integrals(gradient, dim)
+    pairs = pairs_on_lines(integrals, dim, PAIRS, seed=seed, like=like)
+    return differences_match(pairs, _half(signal) / _half(integrals), LINES)
+
+
+def _official(field: Field, source: str, scale: float) -> tuple[float, float]:
+    """How much larger than the picture the official code's network is, and the weight that makes the loss its own.
+
+    Its network f on [-1, 1]² has ∂f/∂u = F · ∂I/∂px with u = px / half, so f = F / half · I.
+
+    Raises:
+        InputError: axes of different lengths, for which no f has this gradient.
+    """
+    halves, step = set(field.place.half), field.header.step[0]
+    if len(halves) > 1:
+        raise InputError("the paper's recipe is for square pictures; give a --size such as 256x256")
+    order, axes = (1, field.header.domain.dim) if source == "gradient" else (2, 1)
+    gain = OFFICIAL[source] * (step / halves.pop()) ** order
+    return gain, axes * (OFFICIAL[source] * step**order / scale) ** 2
+
+
+def _sides(mask: Bool[np.ndarray, ...], shape: tuple[int, ...]) -> tuple[Indices, Indices]:
+    """The samples inside and outside of a mask, as flat indices."""
+    if mask.shape != shape:
+        raise InputError(f"the mask has the shape {mask.shape}, the signals have {shape}; bring them to one size")
+    if mask.all() or not mask.any():
+        raise InputError("a mask is true in one part and false in another; this one is the same everywhere")
+    return np.flatnonzero(mask), np.flatnonzero(~mask)
+
+
+def _described(signal: Signal) -> str:
+    size = " x ".join(str(n) for n in reversed(signal.header.shape))
+    return f"{signal.name} ({size}, {'/'.join(signal.header.channels) or 'grey'})"
 
 
 def _half(signal: Signal) -> float:
@@ -105,19 +264,9 @@ def _half(signal: Signal) -> float:
 
 
 @torch.no_grad()
-def _mean_square(function: Network, constraint: Constraint, batches: Iterable[Batch]) -> float:
-    """The mean squared residual of a constraint over some batches."""
-    total = count = 0.0
-    for batch in batches:
-        residual = constraint.residual(propagate(function, batch.x, constraint.order), batch)
-        total += residual.double().square().sum().item()
-        count += residual.numel()
-    return total / count
-
-
-@torch.no_grad()
-def _fix_mean(field: Field, signal: Signal) -> None:
-    """Add the constant to a field that gives its samples the mean of the signal's."""
-    bias = field.network.biases[-1]
-    means = [(field.function(batch.x) - batch.target).double().sum(0) for batch in pieces(signal, CHUNK, like=bias)]
-    bias -= (torch.stack(means).sum(0) / signal.header.size).to(bias)
+def _fix_mean(field: Field, mean: Float64[np.ndarray, " c"]) -> None:
+    """Add the constant to a field that gives its samples this mean, in the user's units."""
+    header, bias = field.header, field.network.biases[-1]
+    values = on_grid(field.function, header.domain, header.shape, device=bias.device)
+    wanted = (mean - header.middle) / header.half_range
+    bias += torch.from_numpy(wanted - values.reshape(-1, header.out_dim).mean(axis=0, dtype=np.float64)).to(bias)

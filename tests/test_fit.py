@@ -219,7 +219,7 @@ def test_the_paper_recipe_takes_the_steps_of_plain_adam_on_all_samples():
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(monkeypatch):
     whole = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
-    monkeypatch.setattr(sys.modules["sinefield.fit"], "CHUNK", 1000)
+    monkeypatch.setattr(sf.crew.Crew, "piece", lambda crew, count: 1000)
     parts = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=0, atol=1e-12)

@@ -5,3 +5,4 @@ from sinefield.jets.derivative import derivative as derivative
 from sinefield.jets.jet import Jet as Jet
 from sinefield.jets.propagate import propagate as propagate
 from sinefield.jets.taylor import taylor as taylor
+from sinefield.jets.workspace import Workspace as Workspace

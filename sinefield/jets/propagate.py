@@ -12,10 +12,13 @@ from sinefield.fields.layers import Affine, Layer
 from sinefield.jets import autograd, forward, reference, reverse
 from sinefield.jets.derivative import Derivative, jet_of
 from sinefield.jets.jet import Jet
-from sinefield.jets.rules import ruled_layers, say_once
+from sinefield.jets.rules import ruled_layers, say_once, traced
+from sinefield.jets.workspace import Workspace
 
 
-def propagate(field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
+def propagate(
+    field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: bool = False, space: Workspace | None = None
+) -> Jet:
     """Φ(x), ∇Φ(x) and ΔΦ(x), exactly; parameters can be trained through the result by one plain backward pass.
 
     A `Network`, or a `derivative` of one, goes by the rules of its layers. Any other module, or a layer without a
@@ -26,6 +29,8 @@ def propagate(field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: b
         x: points, shape (n, d).
         order: 0 for the value, 1 for the gradient as well, 2 for the Laplacian as well.
         hessian: with order 2, the whole Hessian; the Laplacian is its trace.
+        space: memory for what the backward pass needs, used again by the next call with it, so that a loop which goes
+            forward and backward by turns allocates nothing large.
 
     Raises:
         InputError: an order other than 0, 1, 2, a Hessian without order 2, points that are whole numbers.
@@ -43,7 +48,7 @@ def propagate(field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: b
     if isinstance(field, Derivative):
         jet = jet_of(field, x, order, hessian=hessian)
     elif (layers := ruled_layers(field)) is not None:
-        jet = _cheapest(layers, x, order, hessian=hessian)
+        jet = _cheapest(layers, x, order, hessian=hessian, space=space)
     else:
         say_once(field)
         jet = autograd.propagate(field, x, order, hessian=hessian)
@@ -52,11 +57,11 @@ def propagate(field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: b
     return jet
 
 
-def _cheapest(layers: Sequence[Layer], x: Tensor, order: int, *, hessian: bool) -> Jet:
+def _cheapest(layers: Sequence[Layer], x: Tensor, order: int, *, hessian: bool, space: Workspace | None) -> Jet:
     """By products a layer: 1 + c for the gradient of c channels in reverse; 1 + d forward, 2 + d with the Laplacian."""
-    if order == 0 or hessian or not forward.covers(layers):
+    if hessian or traced() or not forward.covers(layers):
         return reference.propagate(layers, x, order, hessian=hessian)
     channels = [len(layer.bias) for layer in layers if isinstance(layer, Affine)]
-    if order == 1 and reverse.covers(layers) and channels[-1] < x.shape[-1]:
-        return reverse.propagate(layers, x)
-    return forward.propagate(layers, x, order)
+    if order == 1 and channels[-1] < x.shape[-1]:
+        return reverse.propagate(layers, x, space)
+    return forward.propagate(layers, x, order, space)

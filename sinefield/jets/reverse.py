@@ -15,102 +15,91 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from sinefield.fields.layers import Affine, Layer, Pointwise, Rescale
+from sinefield.fields.layers import Layer, Pointwise
+from sinefield.jets.forward import keeps, parts
 from sinefield.jets.jet import Jet
+from sinefield.jets.workspace import Workspace
 
 
-def propagate(layers: Sequence[Layer], x: Tensor) -> Jet:
-    """Value and gradient of a chain that `covers` covers at x (n, d)."""
-    before, chain, after = _parts(layers)
-    affine, activations = chain[::2], tuple(chain[1::2])
-    inside = before[0](x) if before else x
-    parameters = [tensor for layer in affine for tensor in (layer.weight, layer.bias)]
-    value, gradient, *_ = _Sweep.apply(inside, activations, *parameters)
+def propagate(layers: Sequence[Layer], x: Tensor, space: Workspace | None = None) -> Jet:
+    """Value and gradient of a chain that `forward.covers` covers at x (n, d).
+
+    Args:
+        space: as for the forward sweep.
+    """
+    before, chain, after = parts(layers)
+    parameters = [tensor for layer in chain[::2] for tensor in (layer.weight, layer.bias)]
+    inside = before(x) if before else x
+    keep = keeps(inside, *parameters)
+    value, gradient = _Sweep.apply(inside, tuple(chain[1::2]), space or Workspace(), keep, *parameters)
     if before:
-        gradient = gradient * before[0].scale.to(gradient.dtype)
+        gradient = gradient * before.scale.to(gradient.dtype)
     if after:
-        value, gradient = after[0](value), gradient * after[0].scale.to(gradient.dtype)[:, None, None]
+        value, gradient = after(value), gradient.to(after.dtype) * after.scale.to(after.dtype)[:, None, None]
     return Jet(value, gradient.transpose(0, 1))
 
 
-def covers(layers: Sequence[Layer]) -> bool:
-    """Whether a chain is affine, pointwise, affine, …, affine, with at most a rescaling before and after."""
-    _, chain, _ = _parts(layers)
-    kinds = [Affine if index % 2 == 0 else Pointwise for index in range(len(chain))]
-    return len(chain) % 2 == 1 and all(map(isinstance, chain, kinds))
-
-
-def _parts(layers: Sequence[Layer]) -> tuple[list[Any], list[Any], list[Any]]:
-    """The rescaling before, the chain, the rescaling after."""
-    inner = list(layers)
-    before = [inner.pop(0)] if inner and isinstance(inner[0], Rescale) else []
-    after = [inner.pop()] if inner and isinstance(inner[-1], Rescale) else []
-    return before, inner, after
-
-
 class _Sweep(torch.autograd.Function):
-    """(x, f, W₁, b₁, W₂, b₂, …) ↦ value (n, c), gradient (c, n, d), and what the adjoint needs of each hidden layer."""
-
-    generate_vmap_rule = True
+    """(x, W₁, b₁, W₂, b₂, …) ↦ value (n, c) and gradient (c, n, d)."""
 
     @staticmethod
-    def forward(x: Tensor, activations: tuple[Pointwise, ...], *parameters: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, x: Tensor, activations: tuple[Pointwise, ...], space: Workspace, keep: bool, *parameters: Tensor
+    ) -> tuple[Tensor, Tensor]:
         weights, biases = parameters[::2], parameters[1::2]
-        a, values, slopes, bends, rows = x, [], [], [], []
-        for f, weight, bias in zip(activations, weights, biases, strict=False):
-            a, slope, bend = f.derivatives(torch.nn.functional.linear(a, weight, bias), 2)
-            values.append(a)
-            slopes.append(slope)
-            bends.append(bend)
-        value = torch.nn.functional.linear(a, weights[-1], biases[-1])
-        row = weights[-1][:, None].expand(-1, len(x), -1)  # (c, n, width)
-        for weight, slope in zip(reversed(weights[:-1]), reversed(slopes), strict=True):
-            rows.append(row)
-            row = (row * slope) @ weight
-        return value, row, *values, *slopes, *bends, *reversed(rows)
+        n, c = len(x), len(weights[-1])
+        ctx.sweep = space.begin()
+        a, layers = x, []
+        for index, (f, weight, bias) in enumerate(zip(activations, weights, biases, strict=False)):
+            shape = (n, len(weight))
+            z = torch.addmm(bias, a, weight.T, out=space.empty("inputs", index if keep else 0, shape, x))
+            a = space.empty("states", index if keep else index % 2, shape, x)
+            slopes = space.empty("slopes", index, (1 + keep, *shape), x)
+            f.write(z, (a, *slopes))
+            layers.append((a, slopes))
+        value = torch.addmm(biases[-1], a, weights[-1].T)
+        row, rows = weights[-1][:, None], []  # (c, n, m), at first the same at every point
+        for index in reversed(range(len(layers))):
+            weight, slopes = weights[index], layers[index][1]
+            wide = (c, n, len(weight))
+            sloped = torch.mul(row, slopes[0], out=space.empty("sloped", index if keep else 0, wide, x))
+            rows.append((row, sloped))
+            row = space.empty("rows", index if keep else index % 2, (c, n, weight.shape[1]), x)
+            torch.mm(sloped.view(c * n, -1), weight, out=row.view(c * n, -1))
+        if keep:
+            ctx.save_for_backward(x, *weights)
+            ctx.layers, ctx.rows, ctx.space = layers, rows[::-1], space
+        return value, row.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, _, *parameters = inputs
-        ctx.mark_non_differentiable(*output[2:])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(x, *parameters[::2], *output[2:])
-        ctx.hidden = len(parameters) // 2 - 1
+    @once_differentiable
+    def backward(ctx: Any, value_bar: Tensor, gradient_bar: Tensor) -> tuple[Tensor | None, ...]:
+        ctx.space.check(ctx.sweep)
+        x, *weights = ctx.saved_tensors
+        space, hidden, (c, n, _) = ctx.space, len(ctx.layers), gradient_bar.shape
+        up, bends = [], []  # what goes up adds to each weight, and to z̄ of each hidden layer
+        row_bar = gradient_bar.reshape(c * n, -1)
+        for index, (weight, (_, slopes), (row, sloped)) in enumerate(zip(weights, ctx.layers, ctx.rows, strict=False)):
+            up.append(sloped.view(c * n, -1).T @ row_bar)
+            shape = (c, n, len(weight))
+            back = space.empty("back", index % 2, shape, x)
+            row_bar = torch.mm(row_bar, weight.T, out=back.view(c * n, -1))
+            bend = torch.mul(back[0], row[0], out=space.empty("bend", index, shape[1:], x))
+            for one, other in zip(back[1:], row[1:], strict=True):
+                bend.addcmul_(one, other)
+            bends.append(bend.mul_(slopes[1]))
+            back.mul_(slopes[0])
+        up.append(row_bar.view(c, n, -1).sum(1))
 
-    @staticmethod
-    def backward(ctx: Any, value_bar: Tensor | None, gradient_bar: Tensor | None, *_: None) -> tuple[Any, ...]:
-        hidden = ctx.hidden
-        x, *saved = ctx.saved_tensors
-        weights, saved = saved[: hidden + 1], saved[hidden + 1 :]
-        values, slopes, bends, rows = (saved[k * hidden : (k + 1) * hidden] for k in range(4))
-        weight_bars: list[Any] = [None] * (hidden + 1)
-        bias_bars: list[Any] = [None] * (hidden + 1)
-        bent: list[Any] = [None] * hidden
-        if gradient_bar is not None:
-            row_bar = gradient_bar
-            for index, (weight, slope, bend, row) in enumerate(zip(weights, slopes, bends, rows, strict=False)):
-                weight_bars[index] = _outer(row * slope, row_bar)
-                back = row_bar @ weight.T
-                bent[index] = (back * row).sum(0) * bend
-                row_bar = back * slope
-            weight_bars[-1] = row_bar.sum(1)
+        bars: list[Tensor] = []  # from the last parameter to the first
         z_bar = value_bar
-        for index in reversed(range(hidden + 1)):
-            if z_bar is not None:
-                weight_bars[index] = _add(weight_bars[index], z_bar.T @ (values[index - 1] if index else x))
-                bias_bars[index] = z_bar.sum(0)
-            a_bar = None if z_bar is None else z_bar @ weights[index]
-            if index:
-                z_bar = bent[index - 1] if a_bar is None else _add(bent[index - 1], a_bar * slopes[index - 1])
-        pairs = [bar for pair in zip(weight_bars, bias_bars, strict=True) for bar in pair]
-        return a_bar, None, *pairs
-
-
-def _outer(left: Tensor, right: Tensor) -> Tensor:
-    """Σ over channels and points of left (c, n, a) and right (c, n, b): (a, b)."""
-    return left.flatten(0, 1).T @ right.flatten(0, 1)
-
-
-def _add(one: Tensor | None, two: Tensor) -> Tensor:
-    return two if one is None else one + two
+        for index in reversed(range(hidden)):
+            a, slopes = ctx.layers[index]
+            bars += [z_bar.sum(0), up[index + 1].addmm_(z_bar.T, a)]
+            a_bar = torch.mm(z_bar, weights[index + 1], out=space.empty("down", 0, tuple(a.shape), x))
+            z_bar = bends[index].addcmul_(a_bar, slopes[0])
+        bars += [z_bar.sum(0), up[0].addmm_(z_bar.T, x)]
+        x_bar = z_bar @ weights[0] if ctx.needs_input_grad[0] else None
+        return x_bar, None, None, None, *reversed(bars)

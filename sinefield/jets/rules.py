@@ -1,10 +1,11 @@
-"""Whether a field goes by the rules of its layers, or by nested autograd."""
+"""Which way a field goes: by the rules of its layers or by nested autograd, in sweeps or by plain functions."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
@@ -27,6 +28,11 @@ def say_once(field: nn.Module) -> None:
         warnings.warn(
             f"{name} has layers without a derivative rule; nested autograd is used, exact but slower", stacklevel=3
         )
+
+
+def traced() -> bool:
+    """Whether torch.compile or a transform of torch.func is at work: these follow plain functions alone."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _has_rule(layer: Layer) -> bool:

@@ -14,14 +14,14 @@ from sinefield.samplers import Batch, Sampler, take
 from sinefield.signals import Signal
 
 
-def gradient_matches(sampler: Sampler, scale: float) -> Constraint:
+def gradient_matches(sampler: Sampler, scale: float, weight: float = 1.0) -> Constraint:
     """The constraint C = scale · ∇Φ(x) - a(x), with a(x) of c · d channels."""
-    return Constraint("gradient", sampler, _residual(lambda jet: jet.gradient, scale), order=1)
+    return Constraint("gradient", sampler, _residual(lambda jet: jet.gradient, scale), order=1, weight=weight)
 
 
-def laplacian_matches(sampler: Sampler, scale: float) -> Constraint:
+def laplacian_matches(sampler: Sampler, scale: float, weight: float = 1.0) -> Constraint:
     """The constraint C = scale · ΔΦ(x) - a(x)."""
-    return Constraint("laplacian", sampler, _residual(lambda jet: jet.laplacian, scale), order=2)
+    return Constraint("laplacian", sampler, _residual(lambda jet: jet.laplacian, scale), order=2, weight=weight)
 
 
 def differences_match(sampler: Sampler, scale: float, weight: float) -> Constraint:

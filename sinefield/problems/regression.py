@@ -11,9 +11,16 @@ from sinefield.samplers import Batch, Sampler
 
 def regression(sampler: Sampler) -> list[Constraint]:
     """The one constraint C = Φ(x) - a(x)."""
-    return [Constraint("value", sampler, _difference)]
+    return [Constraint("value", sampler, difference)]
 
 
-def _difference(jet: Jet, batch: Batch) -> Tensor:
+def difference(jet: Jet, batch: Batch) -> Tensor:
+    """Φ(x) - a(x)."""
     assert batch.target is not None
     return jet.value - batch.target
+
+
+def clipped_difference(jet: Jet, batch: Batch) -> Tensor:
+    """Φ(x) - a(x), where Φ is limited to what a signal on [-1, 1] can hold."""
+    assert batch.target is not None
+    return jet.value.clamp(-1, 1) - batch.target

@@ -12,3 +12,4 @@ from sinefield.signals.signal import parse_shape as parse_shape
 from sinefield.signals.stencils import estimate_gradient as estimate_gradient
 from sinefield.signals.stencils import estimate_laplacian as estimate_laplacian
 from sinefield.signals.stencils import line_integrals as line_integrals
+from sinefield.signals.stencils import mix_gradients as mix_gradients

@@ -53,6 +53,28 @@ def estimate_laplacian(signal: Signal, stencil: str = "cross") -> Signal:
     return _derived(signal, np.sum(parts, axis=0), f"Laplacian of {signal.name}")
 
 
+def mix_gradients(one: Signal, other: Signal, mix: str, share: float) -> Signal:
+    """A mix of two estimated gradients on one grid.
+
+    Args:
+        mix: "average", share · one + (1 - share) · other, or "strongest", the longer of the two at each sample, over
+            all channels together.
+        share: for the average, from 0 to 1.
+
+    Raises:
+        InputError: an unknown mix.
+    """
+    if mix not in ("average", "strongest"):
+        raise InputError(f"there is no mix {mix!r}; choose average or strongest")
+    first, second = one.values, other.values
+    if mix == "average":
+        values = share * first + (1 - share) * second
+    else:
+        longer = np.square(first).sum(-1) >= np.square(second).sum(-1)
+        values = np.where(longer[..., None], first, second)
+    return _derived(one, values, f"mix of the {one.name} and the {other.name}")
+
+
 def line_integrals(gradient: Signal, dim: int) -> Signal:
     """The integrals of an estimated gradient along each axis from its first sample (trapezoidal), channels as before.
 

@@ -1,0 +1,73 @@
+"""Work in pieces, one worker a core."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+import torch
+
+from sinefield.jets.workspace import Workspace
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Crew:
+    """As many threads as PyTorch may use on a CPU, each with a workspace of its own; one on any other device.
+
+    A core that has a whole piece to itself shares nothing and waits for nobody; the same threads inside of every
+    single operation come to 5 to 10% less. Meanwhile PyTorch's own operations take one thread each.
+    """
+
+    def __init__(self, device: torch.device):
+        # a thousand points keep what goes through the layers in a core's cache; a graphics processor wants many
+        self.size, self.most = (torch.get_num_threads(), 1024) if device.type == "cpu" else (1, 65_536)
+        self._local = threading.local()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        if self.size > 1:
+            torch.set_num_threads(1)
+            self._pool = ThreadPoolExecutor(self.size, initializer=torch.set_num_threads, initargs=(1,))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(self.size)
+
+    def map(self, work: Callable[[Item, Workspace], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """work(item, workspace) for each item, in their order; items are taken as they are needed."""
+        do = self._do(work)
+        if self._pool is None:
+            yield from map(do, items)
+            return
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(self._pool.submit(do, item))
+            if len(waiting) > 2 * self.size:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def piece(self, count: int) -> int:
+        """How many of so many points go into one piece, so that each worker has one."""
+        return min(self.most, max(256, -(-count // self.size)))
+
+    def _do(self, work: Callable[[Item, Workspace], Result]) -> Callable[[Item], Result]:
+        grad, local = torch.is_grad_enabled(), self._local
+
+        def do(item: Item) -> Result:
+            if not hasattr(local, "space"):
+                local.space = Workspace()
+            with torch.set_grad_enabled(grad):
+                return work(item, local.space)
+
+        return do
