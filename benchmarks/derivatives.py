@@ -13,33 +13,44 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sinefield.constraints import Constraint
+from sinefield.crew import Crew
 from sinefield.fields import Siren
-from sinefield.fit import CHUNK
-from sinefield.jets import Jet, autograd, propagate
+from sinefield.jets import Jet, autograd
+from sinefield.loss import add_gradient
+from sinefield.samplers import Batch
 
 ORDERS = {"gradient": 1, "laplacian": 2}
 
 
-def step(siren: Siren, x: Tensor, target: Tensor, order: int, way: str) -> None:
-    """One step's loss and backward: ours in pieces as `minimise` does it, nested autograd all at once."""
+def ours(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
+    """The loss and its gradient as `minimise` takes them."""
+
+    def residual(jet: Jet, batch: Batch) -> Tensor:
+        derivative = getattr(jet, what).flatten(1)
+        return derivative - batch.target[:, : derivative.shape[1]]
+
     siren.zero_grad()
-    size, scheme = (CHUNK, propagate) if way == "ours" else (len(x), autograd.propagate)
-    for points, truth in zip(x.split(size), target.split(size), strict=True):
-        derivative = read(scheme, siren, points, order)
-        ((derivative - truth[:, : derivative.shape[1]]).square().sum() / len(x)).backward()
+    add_gradient(siren, [Constraint(what, lambda step: Batch(x, target), residual, ORDERS[what])], 0, crew)
 
 
-def read(scheme: Callable[..., Jet], siren: Siren, x: Tensor, order: int) -> Tensor:
-    jet = scheme(siren, x, order)
-    derivative = jet.gradient if order == 1 else jet.laplacian
-    assert derivative is not None
-    return derivative.flatten(1)
+def nested(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
+    """The same by automatic differentiation, on all points at once and with all threads."""
+    torch.set_num_threads(crew.size)
+    siren.zero_grad()
+    derivative = getattr(autograd.propagate(siren, x, ORDERS[what]), what).flatten(1)
+    (derivative - target[:, : derivative.shape[1]]).square().mean().backward()
+    if crew.size > 1:
+        torch.set_num_threads(1)
+
+
+WAYS = {"ours": ours, "nested": nested}
 
 
 def setting(options: argparse.Namespace, points: int) -> tuple[Siren, Tensor, Tensor]:
@@ -62,12 +73,13 @@ def peak(options: argparse.Namespace, points: int, what: str, way: str) -> float
 
 def print_peak(what: str, way: str, points: str, width: str, depth: str) -> None:
     options = argparse.Namespace(width=int(width), depth=int(depth))
-    small = setting(options, 64)
-    step(*small, ORDERS[what], way)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew (Linux)
-    before = resident("VmRSS")
-    step(*setting(options, int(points)), ORDERS[what], way)
-    print(resident("VmHWM") - before)
+    siren, x, target = setting(options, int(points))
+    with Crew(x.device) as crew:
+        WAYS[way](siren, x[:64], target[:64], what, crew)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew (Linux)
+        before = resident("VmRSS")
+        WAYS[way](siren, x, target, what, crew)
+        print(resident("VmHWM") - before)
 
 
 def resident(entry: str) -> float:
@@ -92,23 +104,29 @@ def main() -> None:
     )
     print("| step on | points | ours | nested autograd | faster | memory, ours | nested | share |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for what, order in ORDERS.items():
-        for points in options.points:
-            siren, x, target = setting(options, points)
-            times: dict[str, list[float]] = {"ours": [], "nested": []}
+    with Crew(torch.device("cpu")) as crew:
+        for what, points in product(ORDERS, options.points):
+            setup = setting(options, points)
+            times: dict[str, list[float]] = {way: [] for way in WAYS}
             for repeat in range(options.repeat + 1):
                 for way, taken in times.items():
                     start = time.perf_counter()
-                    step(siren, x, target, order, way)
+                    WAYS[way](*setup, what, crew)
                     if repeat > 0:
-                        taken.append(time.perf_counter() - start)
-            ours, nested = (statistics.median(taken) for taken in times.values())
-            memory = [peak(options, points, what, way) for way in times]
+                        taken.append(1e3 * (time.perf_counter() - start))
+            fast, slow = (statistics.median(taken) for taken in times.values())
+            memory = [peak(options, points, what, way) for way in WAYS]
             print(
-                f"| {what} | {points:,} | {1e3 * ours:.0f} ms | {1e3 * nested:.0f} ms | {nested / ours:.2f} × "
+                f"| {what} | {points:,} | {said(times['ours'])} | {said(times['nested'])} | {slow / fast:.2f} × "
                 f"| {memory[0]:.0f} MiB | {memory[1]:.0f} MiB | 1/{memory[1] / max(memory[0], 1):.1f} |",
                 flush=True,
             )
+
+
+def said(times: list[float]) -> str:
+    """The median, and how far the others lie from it."""
+    middle = statistics.median(times)
+    return f"{middle:.0f} ± {max(abs(time - middle) for time in times):.0f} ms"
 
 
 if __name__ == "__main__":

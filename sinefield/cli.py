@@ -39,6 +39,12 @@ Size = Annotated[str | None, typer.Option(metavar="N|WxH", help="The longest sid
 Activation = "sine, relu, relu-pe, tanh, softplus, gaussian, finer or wire"
 Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 256 unless given.")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 3 unless given.")]
+FieldOut = Annotated[Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")]
+Omega = Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")]
+Recipe = Annotated[str, typer.Option(help="default, or paper: the official code to the letter.")]
+Grey = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
+Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")]
 Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of weights, batches and what is held out.")]
@@ -50,25 +56,21 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 @app.command()
 def fit(
     picture: Picture,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")
-    ] = None,
+    output: FieldOut = None,
     size: Size = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")] = None,
-    recipe: Annotated[str, typer.Option(help="default, or paper: the official code to the letter.")] = "default",
+    omega: Omega = None,
+    recipe: Recipe = "default",
     steps: Steps = None,
     seconds: Seconds = None,
     psnr: Annotated[float | None, typer.Option(help="Stop at so many dB.")] = None,
     holdout: Annotated[float, typer.Option(help="Keep this share of the pixels out of the fit, to judge by.")] = 0.0,
     seed: Seed = 0,
     device: Device = "cpu",
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")] = False,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write renderings, derivatives, error and a contact sheet there.")
     ] = None,
@@ -108,18 +110,16 @@ def fit(
             progress=_follow(bar, steps, seconds, recipe, psnr),
         )
     field.save(target)
-    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
-    interrupted = field.made["stopped"] == "interrupted"
-    if report is not None and not interrupted:
+    written = None
+    if report is not None and field.made["stopped"] != "interrupted":
         from sinefield.report import report as write_report
 
         try:
             with _bar(say, "report") as bar:
-                result["report"] = write_report(report, field, signal, lambda done: bar(done, ""))
+                written = write_report(report, field, signal, lambda done: bar(done, ""))
         except KeyboardInterrupt:
-            interrupted = True
-    _tell(result, as_json, quiet)
-    _leave_if(interrupted, say, field, target)
+            field.made["stopped"] = "interrupted"
+    _tell_of(field, target, written, as_json, quiet)
 
 
 @app.command()
@@ -284,22 +284,23 @@ def compare(
 def poisson(
     picture: Picture,
     source: Annotated[str, typer.Option("--from", help="gradient or laplacian.")] = "gradient",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")
-    ] = None,
+    output: FieldOut = None,
     size: Size = None,
-    grey: Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")] = False,
+    grey: Grey = False,
     stencil: Annotated[
         str | None, typer.Option(help="sobel, central or fourth (gradient); cross or fourth (Laplacian).")
     ] = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")] = None,
+    omega: Omega = None,
+    recipe: Recipe = "default",
     steps: Steps = None,
     seconds: Seconds = None,
     seed: Seed = 0,
     device: Device = "cpu",
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the picture and a sheet beside the truth there.")
     ] = None,
@@ -329,18 +330,85 @@ def poisson(
             width=width,
             depth=depth,
             omega=omega,
+            recipe=recipe,
             steps=steps,
             seconds=seconds,
             seed=seed,
             device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=_follow(bar, steps, seconds, recipe, None),
+        )
+    field.save(target)
+    written = None if report is None else poisson_report(report, field, signal)
+    _tell_of(field, target, written, as_json, quiet)
+
+
+@app.command()
+def blend(
+    one: Annotated[str, typer.Argument(metavar="A", help="A picture file, or a sample such as camera.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another, of the same size; or give a --size.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The field.")] = Path("blend.safetensors"),
+    mask: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Clone A into B where this one is white; B is held elsewhere."),
+    ] = None,
+    mix: Annotated[str, typer.Option(help="average, or strongest: the longer gradient at each pixel.")] = "average",
+    share: Annotated[
+        float | None, typer.Option(help="How much of A the average has; 0.5 unless given, with a mask 1.")
+    ] = None,
+    size: Size = None,
+    grey: Grey = False,
+    activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
+    width: Width = None,
+    depth: Depth = None,
+    omega: Omega = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the picture and a sheet beside A and B there.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Blend two pictures by their gradients: everywhere, or A into B where a mask is white."""
+    from sinefield.poisson import blend as blend_pictures
+    from sinefield.report import blend_report, prepare
+    from sinefield.signals import grey as as_grey
+    from sinefield.signals import read_mask
+
+    pair = [_read(picture, size) for picture in (one, other)]
+    first, second = [as_grey(signal) for signal in pair] if grey else pair
+    where = None if mask is None else read_mask(mask, second.header.shape)
+    if report is not None:
+        prepare(report)
+    target, say = _field_path(output), _console(quiet)
+    with _bar(say, "blend") as bar:
+        field = blend_pictures(
+            first,
+            second,
+            mask=where,
+            mix=mix,
+            share=share,
+            activation=activation,
+            width=width,
+            depth=depth,
+            omega=omega,
+            steps=steps,
+            seconds=seconds,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
             progress=_follow(bar, steps, seconds, "default", None),
         )
     field.save(target)
-    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
-    if report is not None:
-        result["report"] = poisson_report(report, field, signal)
-    _tell(result, as_json, quiet)
-    _leave_if(field.made["stopped"] == "interrupted", say, field, target)
+    written = None if report is None else blend_report(report, field, first, second, where)
+    _tell_of(field, target, written, as_json, quiet)
 
 
 def main() -> NoReturn:
@@ -368,9 +436,12 @@ def main() -> NoReturn:
     sys.exit(2)
 
 
-def _leave_if(interrupted: bool, say: Console, field: Field, target: Path) -> None:
-    if interrupted:
-        say.print(f"the best of {field.made['steps']} steps is in {target}", markup=False)
+def _tell_of(field: Field, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool) -> None:
+    """What came of a fit; exit code 130 if it was cut short, which `stopped` says."""
+    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
+    _tell(result if report is None else result | {"report": report}, as_json, quiet)
+    if field.made["stopped"] == "interrupted":
+        _console(quiet).print(f"the best of {field.made['steps']} steps is in {target}", markup=False)
         raise typer.Exit(130)
 
 
@@ -446,7 +517,8 @@ def _follow(
     def progress(state: State) -> None:
         done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)
         quality = f"{state.psnr:.1f} dB" if state.history else "…"
-        bar(min(done, 1.0), f"step {state.step}  loss {state.loss:.2e}  {quality}")
+        terms = "  ".join(f"{name} {term:.1e}" for name, term in state.terms.items())
+        bar(min(done, 1.0), f"step {state.step}  {terms}  {quality}")
 
     return progress
 

@@ -27,6 +27,7 @@ class Constraint:
         order: the derivatives that C reads: 0, 1 or 2.
         weight: w.
         norm: `torch.square` (L2) or `torch.abs` (L1), element by element.
+        group: how many points in a row C takes together, where it compares points or sums over them.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Constraint:
     order: int = 0
     weight: float = 1.0
     norm: Callable[[Tensor], Tensor] = torch.square
+    group: int = 1
 
     def loss(self, field: nn.Module, batch: Batch, space: Workspace | None = None) -> Tensor:
         """The term on one batch; `space` is as for `propagate`."""

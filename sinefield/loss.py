@@ -61,8 +61,7 @@ def _pieces(constraints: Sequence[Constraint], step: int, crew: Crew) -> Iterato
     """The batches of a step in bounded pieces, with the share of its batch that each is."""
     for constraint in constraints:
         batch = constraint.sampler(step)
-        size = crew.piece(len(batch.x))
-        size += size % 2  # samples that come in pairs stay together
+        size = -(-crew.piece(len(batch.x)) // constraint.group) * constraint.group
         for start in range(0, len(batch.x), size):
             x, *rest = (None if each is None else each[start : start + size] for each in batch)
             assert x is not None

@@ -154,6 +154,41 @@ def reconstruction(
             _scaled(axes[row, 2], curvature, what[2], "RdBu_r", -_limit(curvatures[0]), _limit(curvatures[0]))
 
 
+def blending(
+    path: Path,
+    header: Header,
+    pair: Sequence[Array],
+    mask: Array | None,
+    wanted: Array,
+    found: Sequence[Array],
+    made: Mapping[str, Any],
+) -> None:
+    """Two pictures and their blend; below, the gradient that it was to have, the one that it has, and what differs.
+
+    Args:
+        pair: the samples of both.
+        mask: where the first was cloned into the second; its edge is drawn.
+        wanted: the gradient (height, width, c · d).
+        found: the blend's samples, and its exact gradient.
+        made: says their names, and how close the gradient came.
+    """
+    slope, exact = magnitude(wanted), magnitude(found[1])
+    off = magnitude(wanted - found[1].reshape(wanted.shape))
+    names = made["from"]
+    with _figure(path, (11, 7)) as figure:
+        (one, two, three), (four, five, six) = figure.subplots(2, 3)
+        _picture(one, as_colours(pair[0], header), f"A, {names[0]}")
+        _picture(two, as_colours(pair[1], header), f"B, {names[1]}")
+        if mask is not None:
+            for axes in (one, two):
+                axes.contour(mask, levels=[0.5], colors="tab:orange", linewidths=1)
+        how = "the blend" if mask is None else "A cloned into B"
+        _picture(three, as_colours(found[0], header), how)
+        _scaled(four, slope, "the gradient it was to have, per px", "magma", 0, _limit(slope))
+        _scaled(five, exact, f"its exact gradient, {made['gradient_psnr_db']:.1f} dB", "magma", 0, _limit(slope))
+        _scaled(six, off, "what differs, on the same scale", "magma", 0, _limit(slope))
+
+
 def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
     """One column for each activation: picture, gradient and Laplacian; below them PSNR against steps.
 

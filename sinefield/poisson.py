@@ -18,12 +18,20 @@ from sinefield.field import Field
 from sinefield.fit import Progress, Stop, finish, minimise, quality, spread, start
 from sinefield.loss import mean_square
 from sinefield.metrics import psnr as decibels
-from sinefield.problems.poisson import differences_match, gradient_matches, laplacian_matches, pairs_on_lines
+from sinefield.problems.poisson import (
+    boxes,
+    differences_match,
+    fluxes_vanish,
+    gradient_matches,
+    laplacian_matches,
+    pairs_on_lines,
+    slope_matches,
+)
 from sinefield.problems.regression import difference
 from sinefield.recipes import RECIPES, Recipe, build, default_steps
 from sinefield.render import on_grid
-from sinefield.samplers import Indices, pieces, shuffled
-from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, line_integrals, mix_gradients
+from sinefield.samplers import Indices, jittered, pieces, shuffled
+from sinefield.signals import Signal, differences, estimate_gradient, estimate_laplacian, line_integrals, mixed
 
 LINES = 1.0
 """The weight of the differences along lines beside the gradient, all with their targets on [-1, 1]."""
@@ -31,12 +39,24 @@ LINES = 1.0
 PAIRS = 512
 """Pairs of points on lines in a step."""
 
+BATCH = 2048
+"""Points of a blend in a step."""
+
+HELD = 5.0
+"""How firmly a blend holds what is outside of its mask."""
+
+BOXES, FACE, FLUX = 32, 8, 1.0
+"""Cubes in a step, points on each of their faces, and the weight of the flux through them."""
+
 RATE = {"gradient": 1.0, "laplacian": 0.2}
 """Of the default recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a
 full step takes them to zero and the network with them."""
 
 OFFICIAL = {"gradient": 10 * 8, "laplacian": 1e4}
 """What the official code multiplies the derivative per pixel with: its factor, and 8 for scipy's Sobel filter."""
+
+Known = tuple[Constraint, Signal, Indices | None]
+"""A constraint, and the samples of a signal by which it is judged."""
 
 
 def reconstruct(
@@ -94,10 +114,12 @@ def reconstruct(
     matches = (gradient_matches if source == "gradient" else laplacian_matches)(batches, scale / gain, weight)
     constraints = [matches]
     if source == "gradient" and recipe == "default":
-        constraints.append(_lines(target, signal, seed, like))
+        constraints.append(_lines(line_integrals(target, signal.header.domain.dim), signal, seed, like))
     rate = plan.rate[activation] * (RATE[source] if recipe == "default" else 1)
     stop = Stop(limit if steps is None and seconds is None else steps, seconds)
-    _descend(field, constraints, [(matches, target, None)], plan, rate, stop, checkpoint, resume, progress)
+    known = [(matches, target, None)]
+    [error] = _descend(field, constraints, known, plan, rate, stop, checkpoint, resume, progress)
+    field.made[f"{source}_psnr_db"] = decibels(error / weight)
     with torch.no_grad():
         field.network.weights[-1] /= gain
         field.network.biases[-1] /= gain
@@ -134,7 +156,7 @@ def blend(
         one, other: signals on one grid with the same channels; the result has the kind and the range of `other`.
         mask: of the grid's shape, true where the mix is used; everywhere unless given. Without a mask the mean of the
             result is that of the two, by their shares.
-        mix: "average", share · ∇one + (1 - share) · ∇other, or "strongest", the longer of the two at each sample.
+        mix: "average", share · ∇one + (1 - share) · ∇other, or "strongest", the larger of the two in each component.
         share: how much of `one` is in it; one half unless given, with a mask 1.
         activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
 
@@ -154,25 +176,43 @@ def blend(
     share = share if share is not None else 0.5 if mask is None else 1.0
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
-    target = mix_gradients(estimate_gradient(one, "central"), estimate_gradient(other, "central"), mix, share)
     plan = RECIPES["default"]
     network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
     field = start(network, other, plan, {**made, "mix": mix, "share": share}, device)
-    like = field.network.weights[0]
-    inside, outside = (None, None) if mask is None else _sides(mask, header.shape)
-    batches = shuffled(target, plan.batch, indices=inside, seed=seed, like=like)
-    matches = gradient_matches(batches, _half(other) / _half(target))
-    constraints, known = [matches], [(matches, target, inside)]
-    if outside is not None:
-        held = Constraint("outside", shuffled(other, plan.batch, indices=outside, seed=seed, like=like), difference)
-        constraints, known = [matches, held], [*known, (held, other, outside)]
-    elif mix == "average":
-        constraints.append(_lines(target, other, seed, like))
+    like, dim = field.network.weights[0], header.domain.dim
+    slopes = [mixed(differences(one, axis), differences(other, axis), mix, share) for axis in range(dim)]
+    steepest = max(map(_half, slopes))
+    inside = None if mask is None else _checked(mask, header.shape)
+    known: list[Known] = []
+    for axis, slope in enumerate(slopes):
+        between = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
+        sampler = shuffled(slope, max(BATCH // dim, 1), indices=between, seed=seed, like=like)
+        sampler = jittered(sampler, axis, header.step[axis], seed=seed)
+        scale, weight = _half(other) / _half(slope), (_half(slope) / steepest) ** 2
+        name = f"slope along {header.domain.axes[axis]}"
+        known.append((slope_matches(name, sampler, axis, scale, weight), slope, between))
+    constraints = [constraint for constraint, _, _ in known]
+    if inside is not None:
+        outside = np.flatnonzero(~inside)
+        # a pixel outside counts as a pixel inside does, with its error as the slope that it is over one of them
+        weight = HELD * (_half(other) / steepest / min(header.step)) ** 2 * len(outside) / int(inside.sum())
+        sampler = shuffled(other, BATCH, indices=outside, seed=seed, like=like)
+        held = Constraint("outside", sampler, difference, weight=weight)
+        constraints, known = [*constraints, held], [*known, (held, other, outside)]
+    if inside is not None or mix == "strongest":
+        everywhere = np.ones(header.shape, bool) if inside is None else inside
+        faces = boxes(slopes, everywhere, BOXES, FACE, unit=_half(other), seed=seed, like=like)
+        constraints.append(fluxes_vanish(faces, FLUX, 2 * dim * FACE))
+    else:
+        constraints.append(_lines([mixed(one, other, mix, share)] * dim, other, seed, like))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
-    _descend(field, constraints, known, plan, plan.rate[activation], stop, checkpoint, resume, progress)
-    if mask is None:
-        axes = tuple(range(len(header.shape)))
+    errors = _descend(field, constraints, known, plan, plan.rate[activation], stop, checkpoint, resume, progress)
+    field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)
+    if inside is not None:
+        field.made["outside_psnr_db"] = decibels(errors[-1] / weight)
+    else:
+        axes = tuple(range(dim))
         means = [each.values.mean(axis=axes, dtype=np.float64) for each in (one, other)]
         _fix_mean(field, share * means[0] + (1 - share) * means[1])
     return field
@@ -181,20 +221,20 @@ def blend(
 def _descend(
     field: Field,
     constraints: Sequence[Constraint],
-    known: Sequence[tuple[Constraint, Signal, Indices | None]],
+    known: Sequence[Known],
     plan: Recipe,
     rate: float,
     stop: Stop,
     checkpoint: str | Path | None,
     resume: bool,
     progress: Progress | None,
-) -> None:
-    """Fit a field to constraints; those with `known` samples are what it is judged by."""
+) -> list[float]:
+    """Fit a field to constraints; returns the weighted mean square of those with `known` samples, which judge it."""
     function, seed, like = field.function, field.made["seed"], field.network.weights[0]
 
     def error(constraint: Constraint, signal: Signal, indices: Indices | None, crew: Crew) -> float:
         batches = pieces(signal, crew.most, indices=indices, like=like)
-        return mean_square(function, constraint.residual, batches, crew, constraint.order)
+        return constraint.weight * mean_square(function, constraint.residual, batches, crew, constraint.order)
 
     few = [(constraint, signal, spread(signal, indices, seed)) for constraint, signal, indices in known]
     with Crew(like.device) as crew:
@@ -217,15 +257,13 @@ def _descend(
         )
     finish(field, state, stopped)
     with Crew(like.device) as crew:
-        field.made |= {f"{each[0].name}_psnr_db": decibels(error(*each, crew)) for each in known}
+        return [error(*each, crew) for each in known]
 
 
-def _lines(gradient: Signal, signal: Signal, seed: int, like: Tensor) -> Constraint:
-    """The differences along lines, from a gradient that is one."""
-    dim = signal.header.domain.dim
-    integrals = line_integrals(gradient, dim)
-    pairs = pairs_on_lines(integrals, dim, PAIRS, seed=seed, like=like)
-    return differences_match(pairs, _half(signal) / _half(integrals), LINES)
+def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor) -> Constraint:
+    """The differences along lines, from the integrals of a gradient along each axis."""
+    pairs = pairs_on_lines(integrals, PAIRS, seed=seed, like=like)
+    return differences_match(pairs, _half(signal) / _half(integrals[0]), LINES)
 
 
 def _official(field: Field, source: str, scale: float) -> tuple[float, float]:
@@ -244,13 +282,12 @@ def _official(field: Field, source: str, scale: float) -> tuple[float, float]:
     return gain, axes * (OFFICIAL[source] * step**order / scale) ** 2
 
 
-def _sides(mask: Bool[np.ndarray, ...], shape: tuple[int, ...]) -> tuple[Indices, Indices]:
-    """The samples inside and outside of a mask, as flat indices."""
+def _checked(mask: Bool[np.ndarray, ...], shape: tuple[int, ...]) -> Bool[np.ndarray, ...]:
     if mask.shape != shape:
         raise InputError(f"the mask has the shape {mask.shape}, the signals have {shape}; bring them to one size")
     if mask.all() or not mask.any():
         raise InputError("a mask is true in one part and false in another; this one is the same everywhere")
-    return np.flatnonzero(mask), np.flatnonzero(~mask)
+    return mask
 
 
 def _described(signal: Signal) -> str:

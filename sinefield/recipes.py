@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import torch
-from schedulefree import AdamWScheduleFree
 from torch import Generator, nn
 from torch.optim import Adam, Optimizer
 
@@ -16,6 +14,7 @@ from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
 from sinefield.signals import Header
+from sinefield.soap import Soap, averaged
 
 
 @dataclass(frozen=True)
@@ -41,26 +40,16 @@ class Recipe:
     fixed: tuple[str, ...] = ()
 
 
-def schedule_free(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
-    """Adam whose iterates are averaged instead of its rate decayed (Defazio et al., "The Road Less Scheduled", 2024).
-
-    It is good at whatever step it is stopped, so the length of a fit need not be known beforehand.
-    """
-    averaging = AdamWScheduleFree(parameters, lr=rate, betas=(0.95, 0.999))
-    averaging.train()
-    return cast(Optimizer, averaging)
-
-
 def adam(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
     return Adam(parameters, lr=rate)
 
 
 RECIPES = {
     "default": Recipe(
-        optimiser=schedule_free,
+        optimiser=Soap,
         # benchmarks/learning_rates.py prints what each of these was chosen from
         rate={
-            "sine": 5e-4,
+            "sine": 1e-3,
             "relu": 2e-3,
             "relu-pe": 5e-3,
             "tanh": 2e-3,
@@ -138,20 +127,9 @@ def build(
 
 @contextmanager
 def judged(optimiser: Optimizer) -> Iterator[None]:
-    """The weights to judge and to keep: the averaged ones of a schedule-free optimiser, else those there are.
+    """The weights to judge and to keep: the averaged ones where there are such, else those there are.
 
     Afterwards the weights are what they were, to the last bit.
     """
-    if not isinstance(optimiser, AdamWScheduleFree):
+    with averaged(optimiser) if isinstance(optimiser, Soap) else nullcontext():
         yield
-        return
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    before = [p.detach().clone() for p in parameters]
-    optimiser.eval()
-    try:
-        yield
-    finally:
-        optimiser.train()
-        with torch.no_grad():
-            for parameter, value in zip(parameters, before, strict=True):
-                parameter.copy_(value)

@@ -14,7 +14,7 @@ from sinefield import plot
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.files import check_writable
-from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, write_image
+from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, mixed, write_image
 from sinefield.signals.image import write_grey
 
 SCALE, MOST_PIXELS = 4, 40_000_000
@@ -78,6 +78,21 @@ def poisson_report(folder: Path, field: Field, signal: Signal) -> dict[str, str]
     files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
     write_image(files["render"], found[0], signal.header)
     plot.reconstruction(files["sheet"], signal.header, truth, found, field.made)
+    return {name: str(path) for name, path in files.items()}
+
+
+def blend_report(
+    folder: Path, field: Field, one: Signal, other: Signal, mask: NDArray[np.bool_] | None
+) -> dict[str, str]:
+    """Write a blend of two pictures, and a sheet of it beside them with the gradient that it follows."""
+    prepare(folder)
+    first, second = (estimate_gradient(signal, "central") for signal in (one, other))
+    target = mixed(first, second, field.made["mix"], field.made["share"]).values
+    wanted = target if mask is None else np.where(mask[..., None], target, second.values)
+    files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
+    found = [field.render(layer=layer) for layer in ("value", "gradient")]
+    write_image(files["render"], found[0], other.header)
+    plot.blending(files["sheet"], other.header, (one.samples, other.samples), mask, wanted, found, field.made)
     return {name: str(path) for name, path in files.items()}
 
 

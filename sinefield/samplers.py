@@ -76,6 +76,19 @@ def shuffled(
     return batch
 
 
+def jittered(sampler: Sampler, axis: int, width: float, *, seed: int = 0) -> Sampler:
+    """Points moved along an axis by up to half a width either way, at random and anew at each step."""
+
+    def batch(step: int) -> Batch:
+        drawn = sampler(step)
+        moved = drawn.x.clone()
+        random = np.random.default_rng((seed, step, 3, axis)).random(len(moved)) - 0.5
+        moved[:, axis] += torch.from_numpy(width * random).to(moved)
+        return drawn._replace(x=moved)
+
+    return batch
+
+
 def pieces(
     signal: Signal,
     size: int,

@@ -25,6 +25,7 @@ FLOW = (
     ("problems",),
     ("metrics", "checkpoint", "render"),
     ("field",),
+    ("soap",),
     ("recipes", "state"),
     ("fit",),
     ("poisson",),

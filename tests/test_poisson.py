@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import lsqr, spsolve
 
 import sinefield as sf
 from sinefield.errors import InputError
@@ -73,3 +76,100 @@ def test_grey_is_pillows_luma():
     assert np.abs(ours - np.asarray(Image.fromarray(colours).convert("L"))).max() <= 1
     with pytest.raises(InputError, match="RGB"):
         grey(from_pixels(np.zeros((3, 3, 4), np.uint8), "CMYK"))
+
+
+@pytest.mark.parametrize("source", ["gradient", "laplacian"])
+def test_the_papers_recipe_takes_the_steps_of_the_official_code(source):
+    """Its factors 10 and 1e4 on scipy's filters of a picture on [-1, 1], its loss and plain Adam, by autograd."""
+    signal = from_pixels(blobs(24, 24).values, "L")
+    ours = sf.reconstruct(signal, source, recipe="paper", steps=3)
+    picture = signal.samples / 127.5 - 1
+    if source == "gradient":
+        target = np.stack([10 * ndimage.sobel(picture, axis=axis) for axis in (0, 1)], axis=-1).reshape(-1, 2)
+    else:
+        target = 1e4 * ndimage.laplace(picture).reshape(-1, 1)
+    grid = torch.linspace(-1, 1, 24)
+    x = torch.stack(torch.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2).requires_grad_()
+    siren = sf.Siren(2, 1, generator=torch.Generator().manual_seed(0))
+    adam = torch.optim.Adam(siren.parameters(), lr=1e-4)
+    for _ in range(3):
+        adam.zero_grad()
+        derived = torch.autograd.grad(siren(x).sum(), x, create_graph=True)[0]
+        if source == "laplacian":
+            columns = [torch.autograd.grad(derived[:, k].sum(), x, create_graph=True)[0][:, k] for k in (0, 1)]
+            derived = torch.stack(columns).sum(0)[:, None]
+        (derived - torch.from_numpy(target).float()).square().sum(-1).mean().backward()
+        adam.step()
+    factor = (80 if source == "gradient" else 1e4) / 11.5 ** (1 if source == "gradient" else 2)
+    for a, b in zip(ours.network.weights, siren.weights, strict=True):
+        gain = factor if a is ours.network.weights[-1] else 1
+        assert torch.allclose(gain * a, b, rtol=1e-3, atol=2e-6)
+
+
+def test_the_papers_recipe_is_for_squares():
+    with pytest.raises(InputError, match="square"):
+        sf.reconstruct(blobs(24, 30), recipe="paper", steps=1)
+
+
+def test_a_reconstruction_that_was_cut_goes_on(tmp_path):
+    options = {"width": 16, "depth": 1, "checkpoint": tmp_path}
+    whole = sf.reconstruct(blobs(), width=16, depth=1, steps=40)
+    sf.reconstruct(blobs(), steps=25, **options)
+    cut = sf.reconstruct(blobs(), steps=40, resume=True, **options)
+    for a, b in zip(whole.parameters(), cut.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(InputError, match="from = gradient, not laplacian"):
+        sf.reconstruct(blobs(), "laplacian", steps=40, resume=True, **options)
+
+
+def solved(slopes, held, mask):
+    """The least squares of neighbours' differences against their targets along each axis, outside of the mask held."""
+    index, inside = np.arange(mask.size).reshape(mask.shape), mask.ravel()
+    ends = [np.stack([np.delete(index, -1, axis).ravel(), np.delete(index, 0, axis).ravel()]) for axis in (0, 1)]
+    (one, other), wanted = np.concatenate(ends, axis=1), np.concatenate([slope.ravel() for slope in slopes])
+    counts = inside[one] | inside[other]
+    one, other, wanted = one[counts], other[counts], wanted[counts]
+    rows, shape = np.arange(len(wanted)), (len(wanted), mask.size)
+    matrix = sparse.csc_matrix((np.ones(len(wanted)), (rows, other)), shape)
+    matrix -= sparse.csc_matrix((np.ones(len(wanted)), (rows, one)), shape)
+    if mask.all():
+        free = lsqr(matrix, wanted, atol=1e-10, btol=1e-10, iter_lim=10_000)[0]
+        return (free - free.mean() + held.mean()).reshape(mask.shape)
+    values, part = held.ravel().astype(float), matrix[:, inside]
+    values[inside] = spsolve(part.T @ part, part.T @ (wanted - matrix[:, ~inside] @ values[~inside]))
+    return values.reshape(mask.shape)
+
+
+def stripes(height=40, width=56):
+    y, x = np.mgrid[:height, :width]
+    return from_pixels((128 + 70 * np.sin(x / 9 + y / 7)).astype(np.uint8)[..., None], "L", "stripes")
+
+
+@pytest.mark.parametrize(("masked", "mix"), [(False, "average"), (False, "strongest"), (True, "average")])
+def test_a_blend_is_the_solution_of_its_sparse_poisson_problem(masked, mix):
+    one, other = blobs(), stripes()
+    y, x = np.mgrid[:40, :56]
+    mask = (y - 20) ** 2 + (x - 26) ** 2 < 150 if masked else None
+    pairs = [[np.diff(each.samples.astype(float), axis=axis) for each in (one, other)] for axis in (0, 1)]
+    share = 1.0 if masked else 0.5
+    slopes = [share * a + (1 - share) * b if mix == "average" else np.where(abs(a) >= abs(b), a, b) for a, b in pairs]
+    field = sf.blend(one, other, mask=mask, mix=mix, width=64, depth=2, omega=15, steps=600)
+    mean = (one.values.mean() + other.values.mean()) / 2
+    held = other.samples if masked else np.full((40, 56), mean)
+    truth = solved(slopes, held, mask if masked else np.ones((40, 56), bool))
+    off = (field.render() - truth.clip(0, 255))[2:-2, 2:-2]
+    assert np.sqrt(np.square(off).mean()) < 4
+    assert field.made["gradient_psnr_db"] > 25
+
+
+def test_what_cannot_be_blended_is_refused():
+    with pytest.raises(InputError, match=r"56 x 40.*30 x 24"):
+        sf.blend(blobs(), blobs(24, 30), steps=1)
+    with pytest.raises(InputError, match="average or strongest"):
+        sf.blend(blobs(), stripes(), mix="loudest", steps=1)
+    with pytest.raises(InputError, match="from 0 to 1"):
+        sf.blend(blobs(), stripes(), share=2.0, steps=1)
+    with pytest.raises(InputError, match="same everywhere"):
+        sf.blend(blobs(), stripes(), mask=np.ones((40, 56), bool), steps=1)
+    with pytest.raises(InputError, match="one size"):
+        sf.blend(blobs(), stripes(), mask=np.eye(7, dtype=bool), steps=1)

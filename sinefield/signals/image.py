@@ -109,6 +109,21 @@ def grey(signal: Signal) -> Signal:
     return from_pixels(luma.astype(signal.values.dtype)[..., None], "L", signal.name)
 
 
+def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where a picture is bright, as an array of the given shape; a picture of the same proportions is resized to it.
+
+    Raises:
+        InputError: what `read_image` raises, or a picture of other proportions.
+    """
+    bright = grey(read_image(path))
+    height, width = bright.header.shape
+    if (height, width) != shape:
+        if abs(height * shape[1] - width * shape[0]) > max(height, width, *shape):
+            raise InputError(f"the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}; crop one")
+        bright = resized(bright, (shape[0], shape[1]))
+    return (bright.values[..., 0] - bright.header.middle) > 0
+
+
 def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
     """Write samples (height, width[, channels]) of the header's type as the kind of picture that the suffix names.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.signals.signal import Header, Signal, check_finite
 
@@ -53,12 +56,31 @@ def estimate_laplacian(signal: Signal, stencil: str = "cross") -> Signal:
     return _derived(signal, np.sum(parts, axis=0), f"Laplacian of {signal.name}")
 
 
-def mix_gradients(one: Signal, other: Signal, mix: str, share: float) -> Signal:
-    """A mix of two estimated gradients on one grid.
+def differences(signal: Signal, axis: int) -> Signal:
+    """What neighbours along an axis differ by, per unit of coordinate, as a signal on the points half way between them.
+
+    >>> from sinefield.signals import from_array
+    >>> slope = differences(from_array(np.array([0.0, 1.0, 4.0]), origin=(10,), step=(0.5,)), 0)
+    >>> slope.samples.tolist(), slope.header.domain.lower, slope.header.step
+    ([[2.0], [6.0]], (10.0,), (0.5,))
+    """
+    domain, step = signal.header.domain, signal.header.step[axis]
+    inner = tuple(step / 2 if k == axis else 0.0 for k in range(domain.dim))
+    between = replace(
+        domain,
+        lower=tuple(map(operator.add, domain.lower, inner)),
+        upper=tuple(map(operator.sub, domain.upper, inner)),
+    )
+    values = np.diff(signal.values.astype(np.float64), axis=axis) / step
+    return _derived(signal, values, f"differences of {signal.name}", between)
+
+
+def mixed(one: Signal, other: Signal, mix: str, share: float) -> Signal:
+    """Two estimates of derivatives on one grid as one.
 
     Args:
-        mix: "average", share · one + (1 - share) · other, or "strongest", the longer of the two at each sample, over
-            all channels together.
+        mix: "average", share · one + (1 - share) · other, or "strongest", the larger of the two at each sample and in
+            each channel (Pérez, Gangnet and Blake 2003, equation 12).
         share: for the average, from 0 to 1.
 
     Raises:
@@ -66,17 +88,15 @@ def mix_gradients(one: Signal, other: Signal, mix: str, share: float) -> Signal:
     """
     if mix not in ("average", "strongest"):
         raise InputError(f"there is no mix {mix!r}; choose average or strongest")
-    first, second = one.values, other.values
     if mix == "average":
-        values = share * first + (1 - share) * second
+        values = share * one.values + (1 - share) * other.values
     else:
-        longer = np.square(first).sum(-1) >= np.square(second).sum(-1)
-        values = np.where(longer[..., None], first, second)
-    return _derived(one, values, f"mix of the {one.name} and the {other.name}")
+        values = np.where(np.abs(one.values) >= np.abs(other.values), one.values, other.values)
+    return _derived(one, values, f"mix of the {one.name} and the {other.name}", one.header.domain)
 
 
-def line_integrals(gradient: Signal, dim: int) -> Signal:
-    """The integrals of an estimated gradient along each axis from its first sample (trapezoidal), channels as before.
+def line_integrals(gradient: Signal, dim: int) -> list[Signal]:
+    """The integrals of an estimated gradient along each axis from its first sample (trapezoidal).
 
     Along a line of axis k, Φ(b) - Φ(a) = ∫ ∂ₖΦ: what a gradient says about points far from each other.
     """
@@ -87,19 +107,21 @@ def line_integrals(gradient: Signal, dim: int) -> Signal:
         total = np.zeros_like(along)
         np.cumsum((along[1:] + along[:-1]) / 2, axis=0, out=total[1:])
         parts.append(np.moveaxis(total, 0, axis))
-    integrals = np.stack(parts, axis=-1)
-    return _derived(gradient, integrals.reshape(gradient.values.shape), f"integrals of {gradient.name}")
+    widest = max(float(np.ptp(part)) for part in parts)
+    return [_derived(gradient, part, f"integrals of {gradient.name}", span=widest) for part in parts]
 
 
-def _derived(signal: Signal, values: Array, name: str) -> Signal:
-    """A signal on the same grid whose channels share one symmetric range as wide as the span of the values."""
+def _derived(
+    signal: Signal, values: Array, name: str, domain: Domain | None = None, span: float | None = None
+) -> Signal:
+    """A signal on the same domain, or another, whose channels share one symmetric range, as wide as that of the values."""
     check_finite(values, name)
-    half = float(np.ptp(values)) / 2 or 1.0
+    half = (float(np.ptp(values)) if span is None else span) / 2 or 1.0
     channels = tuple(f"c{k}" for k in range(values.shape[-1]))
     header = Header(
         "array",
-        signal.header.domain,
-        signal.header.shape,
+        domain or signal.header.domain,
+        values.shape[:-1],
         channels,
         "float64",
         (-half,) * len(channels),

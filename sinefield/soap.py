@@ -1,0 +1,130 @@
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, for networks of small matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+ADAM, WARM, HELD = 10, 20, 50
+"""Plain Adam goes until the first of these steps, whose bases come from a few gradients instead of one; the learning
+rate grows until the second, and falls from the third on."""
+
+BETAS, COVARIANCE, EPS = (0.8, 0.999), 0.95, 1e-12
+"""The memory of the first and second moments, and of the covariances."""
+
+MEASURE, TURN = 2, 20
+"""Steps between two updates of the covariances, and between two of their eigenvectors."""
+
+DECAY, AVERAGE = 0.75, 0.05
+"""The power of the steps by which the rate falls, and the share of the steps over which weights are averaged."""
+
+WIDEST = 2048
+"""A side of a matrix that is longer has no covariance."""
+
+
+class Soap(Optimizer):
+    """SOAP with a rate that falls by itself and averaged weights, so that it is good whenever it is stopped.
+
+    With the gradient G of a matrix, L = E[G Gᵀ] and R = E[Gᵀ G], Adam's step is taken for Q_Lᵀ G Q_R, where Q_L and
+    Q_R are the eigenvectors of L and R; a vector, or a side that is too long, keeps its own basis. The rate at step t
+    is lr · min(1, t / 20) · min(1, (50 / t)^¾).
+
+    Args:
+        parameters: of two axes or more, the last ones taken as one; vectors are stepped by Adam.
+        lr: the highest learning rate.
+
+    Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._step(parameter, self.state[parameter], group["lr"])
+
+    def _step(self, parameter: Tensor, state: dict[str, Any], lr: float) -> None:
+        gradient = parameter.grad.reshape(len(parameter), -1)
+        if not state:
+            state |= {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
+            state["average"] = parameter.clone()
+            for name, side in (("left", 0), ("right", 1)):
+                if min(gradient.shape) > 8 and gradient.shape[side] <= WIDEST or side == 1 and gradient.shape[1] > 1:
+                    state[name] = gradient.new_zeros(gradient.shape[side], gradient.shape[side])
+        state["step"] = t = int(state["step"]) + 1
+        if t <= ADAM or t % MEASURE == 0:
+            _measure(state, gradient)
+        if t == ADAM or (t > ADAM and t % TURN == 0):
+            _turn(state)
+        rate = lr * min(1, t / WARM) * min(1, HELD / t) ** DECAY
+        parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
+        state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
+
+
+def _direction(state: dict[str, Any], gradient: Tensor) -> Tensor:
+    """Adam's direction, in the eigenbasis and back."""
+    left, right, t = state.get("left basis"), state.get("right basis"), state["step"]
+    gradient = gradient if left is None else left.T @ gradient
+    gradient = gradient if right is None else gradient @ right
+    first, second = state["first"], state["second"]
+    first.lerp_(gradient, 1 - BETAS[0])
+    second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+    size = (second / (1 - BETAS[1] ** t)).sqrt_().add_(EPS)
+    direction = (first / (1 - BETAS[0] ** t)).div_(size)
+    direction = direction if right is None else direction @ right.T
+    return direction if left is None else left @ direction
+
+
+def _measure(state: dict[str, Any], gradient: Tensor) -> None:
+    if "left" in state:
+        state["left"].mul_(COVARIANCE).addmm_(gradient, gradient.T, alpha=1 - COVARIANCE)
+    if "right" in state:
+        state["right"].mul_(COVARIANCE).addmm_(gradient.T, gradient, alpha=1 - COVARIANCE)
+
+
+def _turn(state: dict[str, Any]) -> None:
+    """Bring the eigenvectors up to date, by one step of orthogonal iteration, and the moments into the new basis."""
+    first, second = state["first"], state["second"]
+    for side in ("left", "right"):
+        if (covariance := state.get(side)) is None:
+            continue
+        basis = state.get(f"{side} basis")
+        if basis is None:
+            new = torch.linalg.eigh(covariance).eigenvectors.flip(1)
+            rotation, order = new, None
+        else:
+            image = covariance @ basis
+            order = (image * basis).sum(0).argsort(descending=True)
+            new = torch.linalg.qr(image[:, order]).Q
+            rotation = basis.T @ new
+        state[f"{side} basis"] = new
+        if side == "left":
+            first.copy_(rotation.T @ first)
+            second.copy_(second.mean(0, keepdim=True).expand_as(second) if order is None else second[order])
+        else:
+            first.copy_(first @ rotation)
+            second.copy_(second.mean(1, keepdim=True).expand_as(second) if order is None else second[:, order])
+
+
+@contextmanager
+def averaged(optimiser: Soap) -> Iterator[None]:
+    """The averaged weights for as long as the block lasts."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"] if optimiser.state[p]]
+    raw = [parameter.detach().clone() for parameter in parameters]
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.copy_(optimiser.state[parameter]["average"])
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, raw, strict=True):
+                parameter.copy_(value)
