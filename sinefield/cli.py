@@ -353,9 +353,8 @@ def blend(
         Path | None,
         typer.Option(metavar="PICTURE", help="Clone A into B where this one is white; B is held elsewhere."),
     ] = None,
-    mix: Annotated[str, typer.Option(help="average, or strongest: the longer gradient at each pixel.")] = "average",
     share: Annotated[
-        float | None, typer.Option(help="How much of A the average has; 0.5 unless given, with a mask 1.")
+        float | None, typer.Option(help="How much of A is in the mix; 0.5 unless given, with a mask 1.")
     ] = None,
     size: Size = None,
     grey: Grey = False,
@@ -392,7 +391,6 @@ def blend(
             first,
             second,
             mask=where,
-            mix=mix,
             share=share,
             activation=activation,
             width=width,

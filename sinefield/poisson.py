@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,7 @@ from sinefield.fit import Progress, Stop, finish, minimise, quality, spread, sta
 from sinefield.loss import mean_square
 from sinefield.metrics import psnr as decibels
 from sinefield.problems.poisson import (
-    boxes,
     differences_match,
-    fluxes_vanish,
     gradient_matches,
     laplacian_matches,
     pairs_on_lines,
@@ -31,7 +30,14 @@ from sinefield.problems.regression import difference
 from sinefield.recipes import RECIPES, Recipe, build, default_steps
 from sinefield.render import on_grid
 from sinefield.samplers import Indices, jittered, pieces, shuffled
-from sinefield.signals import Signal, differences, estimate_gradient, estimate_laplacian, line_integrals, mixed
+from sinefield.signals import (
+    Signal,
+    differences,
+    estimate_gradient,
+    estimate_laplacian,
+    line_integrals,
+    mixed,
+)
 
 LINES = 1.0
 """The weight of the differences along lines beside the gradient, all with their targets on [-1, 1]."""
@@ -44,9 +50,6 @@ BATCH = 2048
 
 HELD = 5.0
 """How firmly a blend holds what is outside of its mask."""
-
-BOXES, FACE, FLUX = 32, 8, 1.0
-"""Cubes in a step, points on each of their faces, and the weight of the flux through them."""
 
 RATE = {"gradient": 1.0, "laplacian": 0.2}
 """Of the default recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a
@@ -100,7 +103,7 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
-    limit, plan = default_steps(recipe, None), RECIPES[recipe]
+    limit, plan = default_steps(recipe, None), replace(RECIPES[recipe], growth=1.0)
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
     network = build(activation, signal.header, plan, width=width, depth=depth, omega=omega, seed=seed)
@@ -133,7 +136,6 @@ def blend(
     other: Signal,
     *,
     mask: Bool[np.ndarray, ...] | None = None,
-    mix: str = "average",
     share: float | None = None,
     activation: str = "sine",
     width: int | None = None,
@@ -156,8 +158,7 @@ def blend(
         one, other: signals on one grid with the same channels; the result has the kind and the range of `other`.
         mask: of the grid's shape, true where the mix is used; everywhere unless given. Without a mask the mean of the
             result is that of the two, by their shares.
-        mix: "average", share · ∇one + (1 - share) · ∇other, or "strongest", the larger of the two in each component.
-        share: how much of `one` is in it; one half unless given, with a mask 1.
+        share: of `one` in the mix share · ∇one + (1 - share) · ∇other; one half unless given, with a mask 1.
         activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
 
     Returns:
@@ -165,7 +166,7 @@ def blend(
         with a mask `outside_psnr_db` of the values outside.
 
     Raises:
-        InputError: signals or a mask that do not go together, an unknown mix, a share beyond 0 and 1, or what `fit`
+        InputError: signals or a mask that do not go together, a share beyond 0 and 1, or what `fit`
             raises.
     """
     header = other.header
@@ -176,36 +177,34 @@ def blend(
     share = share if share is not None else 0.5 if mask is None else 1.0
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
-    plan = RECIPES["default"]
+    plan = replace(RECIPES["default"], growth=1.0)
     network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
-    field = start(network, other, plan, {**made, "mix": mix, "share": share}, device)
+    field = start(network, other, plan, {**made, "share": share}, device)
     like, dim = field.network.weights[0], header.domain.dim
-    slopes = [mixed(differences(one, axis), differences(other, axis), mix, share) for axis in range(dim)]
-    steepest = max(map(_half, slopes))
     inside = None if mask is None else _checked(mask, header.shape)
+    blended = mixed(one, other, share)
+    slopes = [differences(blended, axis) for axis in range(dim)]
+    steepest = max(map(_half, slopes))
     known: list[Known] = []
     for axis, slope in enumerate(slopes):
-        between = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
-        sampler = shuffled(slope, max(BATCH // dim, 1), indices=between, seed=seed, like=like)
+        touched = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
+        sampler = shuffled(slope, max(BATCH // dim, 1), indices=touched, seed=seed, like=like)
         sampler = jittered(sampler, axis, header.step[axis], seed=seed)
         scale, weight = _half(other) / _half(slope), (_half(slope) / steepest) ** 2
         name = f"slope along {header.domain.axes[axis]}"
-        known.append((slope_matches(name, sampler, axis, scale, weight), slope, between))
+        known.append((slope_matches(name, sampler, axis, scale, weight), slope, touched))
     constraints = [constraint for constraint, _, _ in known]
-    if inside is not None:
+    if inside is None:
+        constraints.append(_lines([blended] * dim, other, seed, like))
+    else:
         outside = np.flatnonzero(~inside)
         # a pixel outside counts as a pixel inside does, with its error as the slope that it is over one of them
         weight = HELD * (_half(other) / steepest / min(header.step)) ** 2 * len(outside) / int(inside.sum())
         sampler = shuffled(other, BATCH, indices=outside, seed=seed, like=like)
         held = Constraint("outside", sampler, difference, weight=weight)
-        constraints, known = [*constraints, held], [*known, (held, other, outside)]
-    if inside is not None or mix == "strongest":
-        everywhere = np.ones(header.shape, bool) if inside is None else inside
-        faces = boxes(slopes, everywhere, BOXES, FACE, unit=_half(other), seed=seed, like=like)
-        constraints.append(fluxes_vanish(faces, FLUX, 2 * dim * FACE))
-    else:
-        constraints.append(_lines([mixed(one, other, mix, share)] * dim, other, seed, like))
+        constraints.append(held)
+        known.append((held, other, outside))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     errors = _descend(field, constraints, known, plan, plan.rate[activation], stop, checkpoint, resume, progress)
     field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)

@@ -86,9 +86,8 @@ def blend_report(
 ) -> dict[str, str]:
     """Write a blend of two pictures, and a sheet of it beside them with the gradient that it follows."""
     prepare(folder)
-    first, second = (estimate_gradient(signal, "central") for signal in (one, other))
-    target = mixed(first, second, field.made["mix"], field.made["share"]).values
-    wanted = target if mask is None else np.where(mask[..., None], target, second.values)
+    wanted = estimate_gradient(mixed(one, other, field.made["share"]), "central").values
+    wanted = wanted if mask is None else np.where(mask[..., None], wanted, estimate_gradient(other, "central").values)
     files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
     found = [field.render(layer=layer) for layer in ("value", "gradient")]
     write_image(files["render"], found[0], other.header)

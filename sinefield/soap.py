@@ -23,8 +23,8 @@ MEASURE, TURN = 2, 20
 DECAY, AVERAGE = 0.75, 0.05
 """The power of the steps by which the rate falls, and the share of the steps over which weights are averaged."""
 
-WIDEST = 2048
-"""A side of a matrix that is longer has no covariance."""
+NARROW, WIDEST = 8, 2048
+"""A matrix with a shorter side has the covariance of its columns alone; a side that is longer has none."""
 
 
 class Soap(Optimizer):
@@ -49,38 +49,49 @@ class Soap(Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._step(parameter, self.state[parameter], group["lr"])
+                    gradient = parameter.grad.reshape(len(parameter), -1)
+                    _step(parameter, gradient, self.state[parameter], group["lr"])
 
-    def _step(self, parameter: Tensor, state: dict[str, Any], lr: float) -> None:
-        gradient = parameter.grad.reshape(len(parameter), -1)
-        if not state:
-            state |= {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
-            state["average"] = parameter.clone()
-            for name, side in (("left", 0), ("right", 1)):
-                if min(gradient.shape) > 8 and gradient.shape[side] <= WIDEST or side == 1 and gradient.shape[1] > 1:
-                    state[name] = gradient.new_zeros(gradient.shape[side], gradient.shape[side])
-        state["step"] = t = int(state["step"]) + 1
-        if t <= ADAM or t % MEASURE == 0:
-            _measure(state, gradient)
-        if t == ADAM or (t > ADAM and t % TURN == 0):
-            _turn(state)
-        rate = lr * min(1, t / WARM) * min(1, HELD / t) ** DECAY
-        parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
-        state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
+
+def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float) -> None:
+    if not state:
+        state |= _beginning(parameter, gradient)
+    state["step"] = t = int(state["step"]) + 1
+    if t <= ADAM or t % MEASURE == 0:
+        _measure(state, gradient)
+    if t == ADAM or (t > ADAM and t % TURN == 0):
+        _turn(state)
+    rate = lr * min(1, t / WARM) * min(1, HELD / t) ** DECAY
+    parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
+    state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
+
+
+def _beginning(parameter: Tensor, gradient: Tensor) -> dict[str, Any]:
+    rows, columns = gradient.shape
+    state = {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
+    state["average"] = parameter.detach().clone()
+    if min(rows, columns) > NARROW and rows <= WIDEST:  # the covariance of a narrow matrix's rows has no full rank
+        state["left"] = gradient.new_zeros(rows, rows)
+    if 1 < columns <= WIDEST:
+        state["right"] = gradient.new_zeros(columns, columns)
+    return state
 
 
 def _direction(state: dict[str, Any], gradient: Tensor) -> Tensor:
     """Adam's direction, in the eigenbasis and back."""
-    left, right, t = state.get("left basis"), state.get("right basis"), state["step"]
+    left: Tensor | None = state.get("left basis")
+    right: Tensor | None = state.get("right basis")
+    t = state["step"]
     gradient = gradient if left is None else left.T @ gradient
     gradient = gradient if right is None else gradient @ right
-    first, second = state["first"], state["second"]
+    first: Tensor = state["first"]
+    second: Tensor = state["second"]
     first.lerp_(gradient, 1 - BETAS[0])
     second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
     size = (second / (1 - BETAS[1] ** t)).sqrt_().add_(EPS)
-    direction = (first / (1 - BETAS[0] ** t)).div_(size)
-    direction = direction if right is None else direction @ right.T
-    return direction if left is None else left @ direction
+    direction: Tensor = (first / (1 - BETAS[0] ** t)).div_(size)
+    direction = direction if right is None else torch.mm(direction, right.T)
+    return direction if left is None else torch.mm(left, direction)
 
 
 def _measure(state: dict[str, Any], gradient: Tensor) -> None:
@@ -105,7 +116,7 @@ def _turn(state: dict[str, Any]) -> None:
             order = (image * basis).sum(0).argsort(descending=True)
             new = torch.linalg.qr(image[:, order]).Q
             rotation = basis.T @ new
-        state[f"{side} basis"] = new
+        state[f"{side} basis"] = new.contiguous()  # as it is once it was saved, so that sums are taken in one order
         if side == "left":
             first.copy_(rotation.T @ first)
             second.copy_(second.mean(0, keepdim=True).expand_as(second) if order is None else second[order])

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_cdt
 from torch import Tensor
 
 from sinefield.constraints import Constraint
@@ -46,84 +44,8 @@ def differences_match(sampler: Sampler, scale: float, weight: float) -> Constrai
     return Constraint("difference", sampler, residual, weight=weight, group=2)
 
 
-def fluxes_vanish(sampler: Sampler, weight: float, points: int) -> Constraint:
-    """The constraint C = ∮ (∇Φ - a) · n over closed surfaces, each given by so many points in a row.
-
-    Where ‖∇Φ - a‖² is smallest, ∇Φ - a has no divergence, so by Gauss's theorem no flux through any surface, large or
-    small; unlike the differences along lines this holds for an a that is no gradient. A smooth error with its small
-    gradient has a large flux through a large surface.
-    """
-
-    def residual(jet: Jet, batch: Batch) -> Tensor:
-        assert jet.gradient is not None and batch.target is not None and batch.normal is not None
-        through = (jet.gradient * batch.normal.to(jet.gradient)[:, None]).sum(-1) - batch.target
-        return through.unflatten(0, (-1, points)).sum(1)
-
-    return Constraint("flux", sampler, residual, order=1, weight=weight, group=points)
-
-
-def boxes(
-    slopes: Sequence[Signal],
-    inside: NDArray[np.bool_],
-    count: int,
-    points: int,
-    *,
-    unit: float,
-    seed: int,
-    like: Tensor,
-) -> Sampler:
-    """`count` cubes of samples that are all inside, with `points` random places on each of their 2 d faces.
-
-    A face at the edge of the grid is left out: nothing flows there. The normals are as long as the part of the face
-    that a place stands for, and so are the targets.
-
-    Args:
-        slopes: the differences along each axis, on the points half way between the samples.
-        inside: which samples a cube may have in it.
-        unit: what a value of 1 stands for.
-    """
-    dim, shape = inside.ndim, np.array(inside.shape)
-    room = distance_transform_cdt(np.pad(inside, [(n, n) for n in shape], mode="edge"), metric="chessboard")
-    room = room[tuple(slice(n, 2 * n) for n in shape)]
-    step = np.array([slope.header.step[axis] for axis, slope in enumerate(slopes)])
-    centres, chance = np.argwhere(inside), np.minimum(room[inside], shape.max()).astype(float)
-    chance /= chance.sum()
-    faces = [(axis, side) for axis in range(dim) for side in (0, 1)]
-
-    def batch(step_number: int) -> Batch:
-        random = np.random.default_rng((seed, step_number, 2))
-        chosen = random.choice(len(centres), count, p=chance)
-        half = (random.random(count) * np.minimum(room[inside][chosen], shape.max())).astype(int)[:, None]
-        low, high = np.maximum(centres[chosen] - half, 0), np.minimum(centres[chosen] + half, shape - 1)
-        parts = []
-        for axis, side in faces:
-            place = low[:, None] + (random.random((count, points, dim)) * (high - low + 1)[:, None]).astype(int)
-            place[..., axis] = (high if side else low - 1)[:, None, axis]  # between this sample and the next
-            crossed = (place[..., axis] >= 0) & (place[..., axis] < shape[axis] - 1)
-            place[..., axis] = place[..., axis].clip(0, shape[axis] - 2)
-            area = np.prod(np.delete((high - low + 1) * step, axis, axis=1), axis=1)[:, None] / points * crossed
-            found = take(slopes[axis], np.ravel_multi_index(tuple(place.reshape(-1, dim).T), slopes[axis].header.shape))
-            sign = (1.0 if side else -1.0) * area
-            normal = np.zeros((count, points, dim))
-            normal[..., axis] = sign
-            assert found.target is not None
-            half_range = slopes[axis].header.half_range / unit
-            flow = found.target.numpy().reshape(count, points, -1) * half_range * sign[..., None]
-            parts.append((found.x.reshape(count, points, dim), flow, normal))
-        x, flow, normals = (
-            np.concatenate(each, axis=1).reshape(count * len(faces) * points, -1) for each in zip(*parts)
-        )
-        return Batch(
-            torch.from_numpy(x).to(like.device),
-            torch.from_numpy(flow).to(like),
-            normal=torch.from_numpy(normals).to(like.device),
-        )
-
-    return batch
-
-
 def pairs_on_lines(integrals: Sequence[Signal], size: int, *, seed: int, like: Tensor) -> Sampler:
-    """`size` pairs of samples that lie on one line along an axis, with the integrals along that axis as their targets."""
+    """`size` pairs of samples on one line along an axis, with the integrals along that axis as their targets."""
 
     def batch(step: int) -> Batch:
         random, axis = np.random.default_rng((seed, step, 1)), step % len(integrals)

@@ -75,24 +75,10 @@ def differences(signal: Signal, axis: int) -> Signal:
     return _derived(signal, values, f"differences of {signal.name}", between)
 
 
-def mixed(one: Signal, other: Signal, mix: str, share: float) -> Signal:
-    """Two estimates of derivatives on one grid as one.
-
-    Args:
-        mix: "average", share · one + (1 - share) · other, or "strongest", the larger of the two at each sample and in
-            each channel (Pérez, Gangnet and Blake 2003, equation 12).
-        share: for the average, from 0 to 1.
-
-    Raises:
-        InputError: an unknown mix.
-    """
-    if mix not in ("average", "strongest"):
-        raise InputError(f"there is no mix {mix!r}; choose average or strongest")
-    if mix == "average":
-        values = share * one.values + (1 - share) * other.values
-    else:
-        values = np.where(np.abs(one.values) >= np.abs(other.values), one.values, other.values)
-    return _derived(one, values, f"mix of the {one.name} and the {other.name}", one.header.domain)
+def mixed(one: Signal, other: Signal, share: float) -> Signal:
+    """share · one + (1 - share) · other, sample by sample."""
+    values = share * one.values.astype(np.float64) + (1 - share) * other.values
+    return _derived(one, values, f"mix of {one.name} and {other.name}")
 
 
 def line_integrals(gradient: Signal, dim: int) -> list[Signal]:
@@ -114,7 +100,7 @@ def line_integrals(gradient: Signal, dim: int) -> list[Signal]:
 def _derived(
     signal: Signal, values: Array, name: str, domain: Domain | None = None, span: float | None = None
 ) -> Signal:
-    """A signal on the same domain, or another, whose channels share one symmetric range, as wide as that of the values."""
+    """A signal whose channels share one symmetric range, as wide as that of the values unless a span is given."""
     check_finite(values, name)
     half = (float(np.ptp(values)) if span is None else span) / 2 or 1.0
     channels = tuple(f"c{k}" for k in range(values.shape[-1]))
