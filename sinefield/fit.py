@@ -156,7 +156,7 @@ def fit(
         state, stopped = minimise(
             function,
             regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
-            plan.optimiser(function.parameters(), plan.rate[activation]),
+            plan.optimiser(function.parameters(), plan.rate_at(activation, network.width)),
             stop,
             judge=judge,
             # going forward is a third of a step's work, so that this is a thirtieth of the time

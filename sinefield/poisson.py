@@ -118,7 +118,7 @@ def reconstruct(
     constraints = [matches]
     if source == "gradient" and recipe == "default":
         constraints.append(_lines(line_integrals(target, signal.header.domain.dim), signal, seed, like))
-    rate = plan.rate[activation] * (RATE[source] if recipe == "default" else 1)
+    rate = plan.rate_at(activation, network.width) * (RATE[source] if recipe == "default" else 1)
     stop = Stop(limit if steps is None and seconds is None else steps, seconds)
     known = [(matches, target, None)]
     [error] = _descend(field, constraints, known, plan, rate, stop, checkpoint, resume, progress)
@@ -206,7 +206,9 @@ def blend(
         constraints.append(held)
         known.append((held, other, outside))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
-    errors = _descend(field, constraints, known, plan, plan.rate[activation], stop, checkpoint, resume, progress)
+    errors = _descend(
+        field, constraints, known, plan, plan.rate_at(activation, network.width), stop, checkpoint, resume, progress
+    )
     field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)
     if inside is not None:
         field.made["outside_psnr_db"] = decibels(errors[-1] / weight)

@@ -17,6 +17,9 @@ from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
 from sinefield.signals import Header
 from sinefield.soap import Soap, averaged
 
+WIDTH = 256
+"""Of a network, unless given; what the learning rates are chosen for."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -24,12 +27,13 @@ class Recipe:
 
     Attributes:
         optimiser: parameters, learning rate ↦ optimiser.
-        rate: the learning rate for each activation.
+        rate: the learning rate for each activation, at a width of 256.
         batch: samples in a step; None for all.
         steps: how long, where nothing else is said.
         omega: ω of the first layer of a sine network, from the number of coordinates.
-        growth: by what the weights of a sine network, but the last layer's, are multiplied at the start (Yeom et al.,
-            "Fast Training of Sinusoidal Neural Fields via Scaling Initialization", ICLR 2025).
+        growth: by what the weights of a sine network, but the last layer's, are multiplied at the start for a picture
+            whose ω was not chosen; pictures are rougher than most signals (Yeom et al., "Fast Training of Sinusoidal
+            Neural Fields via Scaling Initialization", ICLR 2025).
         place: the domain as the network sees it, from the signal's domain and shape.
         fixed: network options that the recipe does not leave open.
     """
@@ -43,6 +47,10 @@ class Recipe:
     growth: float = 1.0
     fixed: tuple[str, ...] = ()
 
+    def rate_at(self, activation: str, width: int) -> float:
+        """The learning rate, which a narrower network needs larger (Yang et al., "Tensor Programs V", 2022)."""
+        return self.rate[activation] * WIDTH / width
+
 
 def adam(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
     return Adam(parameters, lr=rate)
@@ -54,12 +62,12 @@ RECIPES = {
         # benchmarks/learning_rates.py prints what each of these was chosen from
         rate={
             "sine": 1e-3,
-            "relu": 2e-3,
-            "relu-pe": 5e-3,
-            "tanh": 2e-3,
-            "softplus": 2e-3,
-            "gaussian": 1e-3,
-            "finer": 5e-4,
+            "relu": 1e-2,
+            "relu-pe": 1e-2,
+            "tanh": 1e-2,
+            "softplus": 1e-2,
+            "gaussian": 2e-3,
+            "finer": 1e-3,
             "wire": 1e-3,
         },
         batch=2048,
@@ -117,7 +125,7 @@ def build(
             f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe"
         )
     network = NETWORKS[activation]
-    options: dict[str, Any] = {"width": 256 if width is None else width, "depth": 3 if depth is None else depth}
+    options: dict[str, Any] = {"width": WIDTH if width is None else width, "depth": 3 if depth is None else depth}
     if activation in ("sine", "finer"):
         options["omega_first"] = float(omega if omega is not None else recipe.omega(header.domain.dim))
     elif omega is not None and activation == "wire":
@@ -128,7 +136,7 @@ def build(
         # octave k has 2ᵏ cycles in the domain; half the samples of the longest axis is their Nyquist frequency
         options["octaves"] = max(max(header.shape).bit_length() - 1, 1)
     made = network(header.domain.dim, header.out_dim, generator=Generator().manual_seed(seed), **options)
-    if activation == "sine":
+    if activation == "sine" and omega is None and header.kind == "image":
         with torch.no_grad():
             for weight in made.weights[:-1]:
                 weight *= recipe.growth
