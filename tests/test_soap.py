@@ -1,0 +1,44 @@
+"""SOAP against Adam where it is Adam; what it and the sweeps hold in memory."""
+
+import pytest
+import torch
+
+from sinefield.soap import ADAM, BETAS, EPS, WARM, Soap, averaged
+
+
+def test_it_begins_as_adam_with_a_growing_rate():
+    generator = torch.Generator().manual_seed(0)
+    start, target = torch.rand(20, 30, generator=generator), torch.rand(20, 30, generator=generator)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    soap, adam = Soap([ours], lr=0.1), torch.optim.Adam([theirs], lr=0.1, betas=BETAS, eps=EPS)
+    for step in range(1, ADAM):
+        adam.param_groups[0]["lr"] = 0.1 * step / WARM
+        for parameter, optimiser in ((ours, soap), (theirs, adam)):
+            parameter.grad = parameter.detach() - target
+            optimiser.step()
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_the_average_is_there_for_a_while():
+    weight = torch.nn.Parameter(torch.ones(3, 4))
+    soap = Soap([weight], lr=0.1)
+    for _ in range(5):
+        weight.grad = torch.ones(3, 4)
+        soap.step()
+    now = weight.detach().clone()
+    with averaged(soap):
+        assert (weight > now).all()
+    assert torch.equal(weight, now)
+
+
+def test_a_jet_whose_workspace_was_used_again_says_so():
+    from sinefield import Siren, propagate
+    from sinefield.jets import Workspace
+
+    siren, x, space = Siren(2, 1, width=16), torch.rand(9, 2), Workspace()
+    alone = propagate(siren, x, 2)
+    first, second = (propagate(siren, x, 2, space=space) for _ in range(2))
+    assert torch.equal(first.laplacian, alone.laplacian)
+    second.laplacian.sum().backward()
+    with pytest.raises(RuntimeError, match="used again"):
+        first.laplacian.sum().backward()
