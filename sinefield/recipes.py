@@ -21,6 +21,10 @@ WIDTH = 256
 """Of a network, unless given; what the learning rates are chosen for."""
 
 
+LARGE = 256
+"""The side from which a picture is fitted with larger weights; in a smaller one these ring between the pixels."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What a fit is made with.
@@ -136,7 +140,7 @@ def build(
         # octave k has 2ᵏ cycles in the domain; half the samples of the longest axis is their Nyquist frequency
         options["octaves"] = max(max(header.shape).bit_length() - 1, 1)
     made = network(header.domain.dim, header.out_dim, generator=Generator().manual_seed(seed), **options)
-    if activation == "sine" and omega is None and header.kind == "image":
+    if activation == "sine" and omega is None and header.kind == "image" and max(header.shape) >= LARGE:
         with torch.no_grad():
             for weight in made.weights[:-1]:
                 weight *= recipe.growth
