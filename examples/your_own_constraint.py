@@ -15,10 +15,8 @@ def main(steps: int = 1000) -> float:
     start = Batch(torch.zeros(1, 1, dtype=torch.float64))
     constraints = [
         sf.Constraint("oscillates", sobol(time, 256), lambda jet, batch: jet.laplacian + jet.value, order=2),
-        sf.Constraint("starts at 0", lambda step: start, lambda jet, batch: jet.value, weight=10),
-        sf.Constraint(
-            "starts with speed 1", lambda step: start, lambda jet, batch: jet.gradient - 1, order=1, weight=10
-        ),
+        sf.Constraint("starts at 0", lambda step: start, lambda jet, batch: jet.value),
+        sf.Constraint("starts with speed 1", lambda step: start, lambda jet, batch: jet.gradient - 1, order=1),
     ]
     siren = sf.Siren(1, 1, width=32, depth=1, omega_first=2.0, generator=torch.Generator().manual_seed(0))
     field = OnDomain(siren, time)  # t in seconds, so that derivatives are per second

@@ -6,22 +6,29 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from sinefield.errors import InputError
+from sinefield.terminal import (
+    console,
+    field_path,
+    follow,
+    parse_crop,
+    parse_size,
+    plain,
+    progress_bar,
+    read,
+    tell,
+    tell_of,
+)
 
 if TYPE_CHECKING:
-    from sinefield.field import Field
-    from sinefield.signals import Signal
     from sinefield.state import State
 
 app = typer.Typer(
@@ -84,14 +91,14 @@ def fit(
     """
     from sinefield.fit import fit as fit_signal
 
-    signal = _read(picture, size)
+    signal = read(picture, size)
     if report is not None:
         from sinefield.report import prepare
 
         prepare(report)
-    target = _field_path(output or Path(f"{signal.name}.safetensors"))
-    say = _console(quiet)
-    with _bar(say, "fit") as bar:
+    target = field_path(output or Path(f"{signal.name}.safetensors"))
+    say = console(quiet)
+    with progress_bar(say, "fit") as bar:
         field = fit_signal(
             signal,
             activation=activation,
@@ -107,7 +114,7 @@ def fit(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=_follow(bar, steps, seconds, recipe, psnr),
+            progress=follow(bar, steps, seconds, recipe, psnr),
         )
     field.save(target)
     written = None
@@ -115,11 +122,11 @@ def fit(
         from sinefield.report import report as write_report
 
         try:
-            with _bar(say, "report") as bar:
+            with progress_bar(say, "report") as bar:
                 written = write_report(report, field, signal, lambda done: bar(done, ""))
         except KeyboardInterrupt:
             field.made["stopped"] = "interrupted"
-    _tell_of(field, target, written, as_json, quiet)
+    tell_of(field, target, written, as_json, quiet)
 
 
 @app.command()
@@ -155,11 +162,11 @@ def render(
     elif len(loaded.header.shape) != 2 and output.suffix.lower() != ".npy":
         raise InputError(f"{output.name}: a field over {len(loaded.header.shape)} axes is no picture; use .npy")
     start = time.perf_counter()
-    with _bar(_console(quiet), "render") as bar:
+    with progress_bar(console(quiet), "render") as bar:
         samples = loaded.render(
-            _parse_size(size),
+            parse_size(size),
             scale=scale,
-            crop=_parse_crop(crop),
+            crop=parse_crop(crop),
             layer=layer,
             progress=lambda done: bar(done, ""),
         )
@@ -171,7 +178,7 @@ def render(
         write_grey(output, gradient_picture(samples) if layer == "gradient" else laplacian_picture(samples))
     seconds = round(time.perf_counter() - start, 3)
     dim = loaded.header.domain.dim
-    _tell(
+    tell(
         {"picture": str(output), "layer": layer, "shape": list(samples.shape[:dim]), "seconds": seconds}, as_json, quiet
     )
 
@@ -189,7 +196,7 @@ def info(field: FieldFile, as_json: Json = False, quiet: Quiet = False) -> None:
             domain.axes, domain.lower, domain.upper, domain.units, header.shape, header.step, strict=True
         )
     ]
-    _tell(
+    tell(
         {
             "field": str(field),
             "bytes": field.stat().st_size,
@@ -237,18 +244,18 @@ def compare(
     if steps is None and seconds is None:
         steps = 1000
     prepare(output)
-    signal = _read(picture, size)
+    signal = read(picture, size)
     names = tuple(dict.fromkeys(activation or NETWORKS))
     results: dict[str, dict[str, Any]] = {}
-    say = _console(quiet)
-    with _bar(say, "compare") as bar:
+    say = console(quiet)
+    with progress_bar(say, "compare") as bar:
 
-        def follow(state: State) -> None:
+        def watch(state: State) -> None:
             share = max(state.step / (steps or 10**12), state.seconds / (seconds or 10**12))
             bar((len(results) + share) / len(names), f"{names[len(results)]} {state.psnr:.1f} dB")
 
         budget = {"steps": steps, "seconds": seconds, "width": width, "depth": depth, "seed": seed}
-        fields = compare_activations(signal, names, **budget, device=device, progress=follow)  # type: ignore[arg-type]
+        fields = compare_activations(signal, names, **budget, device=device, progress=watch)  # type: ignore[arg-type]
         for name, fitted in fields:
             # a figure shows no more pixels than these, and eight networks of a large picture would fill the memory
             shown_at = min(1024, max(signal.header.shape))
@@ -271,11 +278,11 @@ def compare(
             "activation", *[f"[right]{key}" for key in keys[:-1]], title=f"{escape(signal.name)}, same budget for all"
         )
         for row in rows:
-            shown.add_row(row["activation"], *[_plain(row[key]) for key in keys[:-1]])
+            shown.add_row(row["activation"], *[plain(row[key]) for key in keys[:-1]])
         Console().print(shown)
         say.print(f"figure: {figure}", markup=False)
     elif as_json:
-        _tell(result, as_json, quiet)
+        tell(result, as_json, quiet)
     if any(row["stopped"] == "interrupted" for row in rows):
         raise typer.Exit(130)
 
@@ -315,13 +322,13 @@ def poisson(
     from sinefield.report import poisson_report, prepare
     from sinefield.signals import grey as as_grey
 
-    signal = _read(picture, size)
+    signal = read(picture, size)
     signal = as_grey(signal) if grey else signal
     if report is not None:
         prepare(report)
-    target = _field_path(output or Path(f"{signal.name}.safetensors"))
-    say = _console(quiet)
-    with _bar(say, "poisson") as bar:
+    target = field_path(output or Path(f"{signal.name}.safetensors"))
+    say = console(quiet)
+    with progress_bar(say, "poisson") as bar:
         field = reconstruct(
             signal,
             source,
@@ -337,11 +344,11 @@ def poisson(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=_follow(bar, steps, seconds, recipe, None),
+            progress=follow(bar, steps, seconds, recipe, None),
         )
     field.save(target)
     written = None if report is None else poisson_report(report, field, signal)
-    _tell_of(field, target, written, as_json, quiet)
+    tell_of(field, target, written, as_json, quiet)
 
 
 @app.command()
@@ -380,13 +387,13 @@ def blend(
     from sinefield.signals import grey as as_grey
     from sinefield.signals import read_mask
 
-    pair = [_read(picture, size) for picture in (one, other)]
+    pair = [read(picture, size) for picture in (one, other)]
     first, second = [as_grey(signal) for signal in pair] if grey else pair
     where = None if mask is None else read_mask(mask, second.header.shape)
     if report is not None:
         prepare(report)
-    target, say = _field_path(output), _console(quiet)
-    with _bar(say, "blend") as bar:
+    target, say = field_path(output), console(quiet)
+    with progress_bar(say, "blend") as bar:
         field = blend_pictures(
             first,
             second,
@@ -402,11 +409,11 @@ def blend(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=_follow(bar, steps, seconds, "default", None),
+            progress=follow(bar, steps, seconds, "default", None),
         )
     field.save(target)
     written = None if report is None else blend_report(report, field, first, second, where)
-    _tell_of(field, target, written, as_json, quiet)
+    tell_of(field, target, written, as_json, quiet)
 
 
 def main() -> NoReturn:
@@ -432,124 +439,3 @@ def main() -> NoReturn:
         line = "there is not enough memory for this; take a smaller --size, or a --crop"
     print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
-
-
-def _tell_of(field: Field, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool) -> None:
-    """What came of a fit; exit code 130 if it was cut short, which `stopped` says."""
-    result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
-    _tell(result if report is None else result | {"report": report}, as_json, quiet)
-    if field.made["stopped"] == "interrupted":
-        _console(quiet).print(f"the best of {field.made['steps']} steps is in {target}", markup=False)
-        raise typer.Exit(130)
-
-
-def _read(picture: str, size: str | None) -> Signal:
-    from sinefield.signals import read_image, resized
-
-    signal, wanted = read_image(picture), _parse_size(size)
-    return signal if wanted is None else resized(signal, wanted)  # type: ignore[arg-type]
-
-
-def _field_path(path: Path) -> Path:
-    from sinefield.files import check_output
-
-    if path.suffix != ".safetensors":
-        raise InputError(f"{path}: a field is a .safetensors file; call it {path.stem or 'field'}.safetensors")
-    return check_output(path)
-
-
-def _parse_size(text: str | None) -> int | tuple[int, ...] | None:
-    """ "256" is the longest side, "640x480" is width x height, "8,480,640" is one number for each axis."""
-    if text is None:
-        return None
-    try:
-        if "x" in text:
-            width, height = text.split("x")
-            return int(height), int(width)
-        return int(text) if "," not in text else tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--size {text} is no size; write 256 for the longest side, or 640x480 for both") from error
-
-
-def _parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | None:
-    if text is None:
-        return None
-    try:
-        ranges = [part.split(":") for part in text.split(",")]
-        return [(float(start) if start else None, float(stop) if stop else None) for start, stop in ranges]
-    except ValueError as error:
-        raise InputError(
-            f"--crop {text} is no crop; write a range for each axis, such as 10:60,20:80 (rows, columns)"
-        ) from error
-
-
-def _console(quiet: bool) -> Console:
-    return Console(stderr=True, quiet=quiet, highlight=False)
-
-
-@contextmanager
-def _bar(console: Console, verb: str) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on a terminal: called with the share that is done and what to say beside it."""
-    columns = (TextColumn(f"{verb} {{task.description}}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
-    began: list[float] = []  # when, and with which share done: a resumed fit does not begin at none
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=1.0, left="")
-
-        def update(done: float, text: str) -> None:
-            began.extend([time.perf_counter(), done] if not began else [])
-            spent, share = time.perf_counter() - began[0], done - began[1]
-            minutes, seconds = divmod(round(spent * (1 - done) / share) if share > 0 else 0, 60)
-            left = f"{minutes}:{seconds:02} left" if done < 1 else "judging …"
-            progress.update(task, completed=done, description=escape(text), left=left)
-
-        yield update
-
-
-def _follow(
-    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, recipe: str, psnr: float | None
-) -> Callable[[State], None]:
-    from sinefield.recipes import default_steps
-
-    most = steps or (None if seconds else default_steps(recipe, psnr))
-
-    def progress(state: State) -> None:
-        done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)
-        quality = f"{state.psnr:.1f} dB" if state.history else "…"
-        terms = "  ".join(f"{name} {term:.1e}" for name, term in state.terms.items())
-        bar(min(done, 1.0), f"step {state.step}  {terms}  {quality}")
-
-    return progress
-
-
-def _tell(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
-    """The result: one JSON object, or a table of it."""
-    if as_json:
-        from sinefield.checkpoint import finite
-
-        print(json.dumps(finite(result), allow_nan=False))
-        return
-    if quiet:
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in result.items():
-        table.add_row(name, escape(_plain(value)))
-    Console().print(table)
-
-
-def _plain(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case float():
-            return f"{value:.6g}" if abs(value) < 1e-3 or abs(value) >= 1e5 else f"{value:.4f}".rstrip("0").rstrip(".")
-        case list():
-            return (
-                "\n".join(_plain(item) for item in value)
-                if value and isinstance(value[0], dict | list | tuple)
-                else ", ".join(map(_plain, value))
-            )
-        case tuple():
-            return " … ".join(map(_plain, value))
-        case dict():
-            return "  ".join(f"{name} {_plain(item)}" for name, item in value.items())
-    return str(value)

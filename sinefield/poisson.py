@@ -25,6 +25,7 @@ from sinefield.problems.poisson import (
     laplacian_matches,
     pairs_on_lines,
     slope_matches,
+    walks_out,
 )
 from sinefield.problems.regression import difference
 from sinefield.recipes import RECIPES, Recipe, build, default_steps
@@ -50,6 +51,9 @@ BATCH = 2048
 
 HELD = 5.0
 """How firmly a blend holds what is outside of its mask."""
+
+MEMBRANE = 0.4
+"""The weight of the random walks into the mask, which bring the values at its border inside, beside the gradient's."""
 
 RATE = {"gradient": 1.0, "laplacian": 0.2}
 """Of the default recipe's learning rate: second derivatives of a new network are far larger than a picture's, and a
@@ -203,7 +207,8 @@ def blend(
         weight = HELD * (_half(other) / steepest / min(header.step)) ** 2 * len(outside) / int(inside.sum())
         sampler = shuffled(other, BATCH, indices=outside, seed=seed, like=like)
         held = Constraint("outside", sampler, difference, weight=weight)
-        constraints.append(held)
+        walks = walks_out(blended, other, inside, seed=seed, like=like)
+        constraints += [held, Constraint("membrane", walks, difference, weight=MEMBRANE)]
         known.append((held, other, outside))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     errors = _descend(

@@ -8,7 +8,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 REACHED = {
     "differentiate_a_picture": lambda agreement: agreement > 0.9,
-    "your_own_constraint": lambda off: off < 0.1,
+    "your_own_constraint": lambda off: off < 0.01,
     "poisson": lambda psnr: psnr > 22,
 }
 

@@ -20,7 +20,7 @@ FLOW = (
     ("fields",),
     ("jets",),
     ("operators",),
-    ("constraints", "crew"),
+    ("constraints", "crew", "walks"),
     ("loss",),
     ("problems",),
     ("metrics", "checkpoint", "render"),
@@ -31,6 +31,7 @@ FLOW = (
     ("poisson",),
     ("compare", "plot"),
     ("report",),
+    ("terminal",),
     ("cli",),
     ("__main__",),
 )

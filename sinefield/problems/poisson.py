@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from sinefield.constraints import Constraint
 from sinefield.jets import Jet
 from sinefield.samplers import Batch, Sampler, take
 from sinefield.signals import Signal
+from sinefield.walks import walk_out
+
+POINTS, WALKS = 512, 16
+"""In a step: points inside of a region, and walks from each."""
 
 
 def gradient_matches(sampler: Sampler, scale: float, weight: float = 1.0) -> Constraint:
@@ -54,6 +59,27 @@ def pairs_on_lines(integrals: Sequence[Signal], size: int, *, seed: int, like: T
         end = [random.integers(0, n, size) if k == axis else start[k] for k, n in enumerate(shape)]
         pairs = np.stack([np.ravel_multi_index(tuple(places), shape) for places in (start, end)], axis=1)
         return take(integrals[axis], pairs.reshape(-1), like)
+
+    return batch
+
+
+def walks_out(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], *, seed: int, like: Tensor) -> Sampler:
+    """Samples inside of a region, with targets whose mean is the solution of ∇Φ = ∇blended that is `other` outside.
+
+    The solution is `blended` and a harmonic function, which at the region's border is what `other` has more: the mean
+    of that where random walks leave the region. A smooth error has a small gradient, and here it is seen.
+    """
+    walk, within, header = walk_out(inside, other.header.step), np.flatnonzero(inside), other.header
+    blend, held = [each.values.reshape(-1, header.out_dim).astype(np.float64) for each in (blended, other)]
+
+    def batch(step: int) -> Batch:
+        random = np.random.default_rng((seed, step, 5))
+        start = random.choice(within, POINTS)
+        leave = walk(np.repeat(start, WALKS), random)
+        values = blend[start] + (held - blend)[leave].reshape(POINTS, WALKS, -1).mean(axis=1)
+        return take(other, start, like)._replace(
+            target=torch.from_numpy((values - header.middle) / header.half_range).to(like)
+        )
 
     return batch
 
