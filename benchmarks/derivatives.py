@@ -12,42 +12,24 @@ import argparse
 import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from sinefield.constraints import Constraint
+from sinefield.bench import ORDERS, interleaved, nested_step, our_step, said, with_all_threads
 from sinefield.crew import Crew
 from sinefield.fields import Siren
-from sinefield.jets import Jet, autograd
-from sinefield.loss import add_gradient
-from sinefield.samplers import Batch
-
-ORDERS = {"gradient": 1, "laplacian": 2}
 
 
 def ours(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
-    """The loss and its gradient as `minimise` takes them."""
-
-    def residual(jet: Jet, batch: Batch) -> Tensor:
-        derivative = getattr(jet, what).flatten(1)
-        return derivative - batch.target[:, : derivative.shape[1]]
-
-    siren.zero_grad()
-    add_gradient(siren, [Constraint(what, lambda step: Batch(x, target), residual, ORDERS[what])], 0, crew)
+    our_step(siren, x, target, what, crew)
 
 
 def nested(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
-    """The same by automatic differentiation, on all points at once and with all threads."""
-    torch.set_num_threads(crew.size)
-    siren.zero_grad()
-    derivative = getattr(autograd.propagate(siren, x, ORDERS[what]), what).flatten(1)
-    (derivative - target[:, : derivative.shape[1]]).square().mean().backward()
-    if crew.size > 1:
-        torch.set_num_threads(1)
+    with_all_threads(lambda: nested_step(siren, x, target, what), crew)()
 
 
 WAYS = {"ours": ours, "nested": nested}
@@ -107,13 +89,7 @@ def main() -> None:
     with Crew(torch.device("cpu")) as crew:
         for what, points in product(ORDERS, options.points):
             setup = setting(options, points)
-            times: dict[str, list[float]] = {way: [] for way in WAYS}
-            for repeat in range(options.repeat + 1):
-                for way, taken in times.items():
-                    start = time.perf_counter()
-                    WAYS[way](*setup, what, crew)
-                    if repeat > 0:
-                        taken.append(1e3 * (time.perf_counter() - start))
+            times = interleaved({way: partial(step, *setup, what, crew) for way, step in WAYS.items()}, options.repeat)
             fast, slow = (statistics.median(taken) for taken in times.values())
             memory = [peak(options, points, what, way) for way in WAYS]
             print(
@@ -121,12 +97,6 @@ def main() -> None:
                 f"| {memory[0]:.0f} MiB | {memory[1]:.0f} MiB | 1/{memory[1] / max(memory[0], 1):.1f} |",
                 flush=True,
             )
-
-
-def said(times: list[float]) -> str:
-    """The median, and how far the others lie from it."""
-    middle = statistics.median(times)
-    return f"{middle:.0f} ± {max(abs(time - middle) for time in times):.0f} ms"
 
 
 if __name__ == "__main__":

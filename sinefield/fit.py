@@ -33,7 +33,7 @@ from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
 from sinefield.render import on_grid
 from sinefield.samplers import Indices, pieces, shuffled, split
 from sinefield.signals import Header, Signal, from_array
-from sinefield.state import State, capture, read, restore, state_file, write
+from sinefield.state import Snapshot, State, capture, read, restore, state_file, write
 
 CHUNK = 16_384
 """Samples that are judged at once."""
@@ -41,8 +41,11 @@ CHUNK = 16_384
 JUDGED_BY = 16_384
 """Samples by which the quality on the way is judged; at the end it is by all."""
 
-ROUNDING = 1e-8
-"""An error that float32 may well make; below it a rise means nothing."""
+RISE, ROUNDING = 10.0, 1e-8
+"""An error so many times the best, and beyond what rounding makes of float32, means that the rate is too large."""
+
+RESTARTS = 4
+"""So many times at most is a fit begun anew that has learnt nothing."""
 
 SAVE_EVERY = 30.0
 """Seconds after which the state is saved even between two looks at the quality."""
@@ -141,7 +144,7 @@ def fit(
         steps = limit
     stop = Stop(steps, seconds, psnr)
     seen, unseen = split(signal, holdout, seed)
-    network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     field = start(network.to(dtype), signal, plan, {"recipe": recipe, "activation": activation, "seed": seed}, device)
     made, function, like = field.made, field.function, network.weights[0]
     made["holdout"] = holdout
@@ -156,9 +159,10 @@ def fit(
         state, stopped = minimise(
             function,
             regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
-            plan.optimiser(function.parameters(), plan.rate_at(activation, network.width)),
+            plan.optimise(field.network, activation),
             stop,
             judge=judge,
+            constant=_variance(signal, few),
             # going forward is a third of a step's work, so that this is a thirtieth of the time
             judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -211,6 +215,7 @@ def minimise(
     *,
     judge: Callable[[], float] | None = None,
     judge_every: int = 100,
+    constant: float | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     identity: dict[str, Any] | None = None,
@@ -219,8 +224,8 @@ def minimise(
 ) -> tuple[State, str]:
     """Lower Σₘ wₘ · mean |Cₘ|² over the function's parameters, and leave the best ones in it.
 
-    Where the loss turns NaN or the error rises tenfold, the fit goes back to its best state with half the learning
-    rate, and says so.
+    Where the loss turns NaN or the error rises, the fit goes back to its best state with half the learning rate; where
+    it stays at that of a constant, to its beginning. It says so.
 
     Args:
         function: what is fitted.
@@ -230,6 +235,7 @@ def minimise(
         judge: the error by which weights are compared, the smaller the better; the loss on the batches of the first
             step unless given.
         judge_every: steps between two looks at it.
+        constant: what the best constant would have as its error, where that is known.
         checkpoint: a folder to save the state in; `resume` goes on from what is there.
         identity: what a saved state must have been started with to go on from it.
         progress: called with the state after each step.
@@ -238,7 +244,8 @@ def minimise(
     Returns:
         The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
     """
-    state, best, rate = State(), capture(function, optimiser), optimiser.param_groups[0]["lr"]
+    state, rates = State(), [group["lr"] for group in optimiser.param_groups]
+    new = best = capture(function, optimiser)
     path = None if checkpoint is None else state_file(checkpoint, resume)
     if path is not None and path.exists():
         state, now, best = read(path, identity or {})
@@ -256,6 +263,20 @@ def minimise(
             state.best_step, state.best_mse, best = state.step, error, capture(function, optimiser)
         return error
 
+    def stuck() -> bool:
+        """Whether the last two looks saw the best constant: steps too large have silenced the network."""
+        if constant is None or constant <= ROUNDING or len(state.history) < 2 or state.halved >= RESTARTS:
+            return False
+        before, now = (error for _, _, error in state.history[-2:])
+        return now > 0.95 * constant and 0.999 * before < now
+
+    def go_back(to: Snapshot, why: str) -> None:
+        state.halved += 1
+        restore(function, optimiser, to)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate / 2**state.halved
+        warnings.warn(f"{why}, with a learning rate of {rates[0] / 2**state.halved:.2g}", stacklevel=4)
+
     own = Crew(next(function.parameters()).device) if crew is None else nullcontext(crew)
     with _interruptible() as interrupted, own as workers:
         while (stopped := stop.reason(state)) is None and not interrupted.is_set():
@@ -267,16 +288,10 @@ def minimise(
             state.seconds = time.perf_counter() - start
             due = state.step % judge_every == 0
             error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
-            if not error <= max(10 * state.best_mse, ROUNDING):
-                state.halved += 1
-                restore(function, optimiser, best)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate / 2**state.halved
-                warnings.warn(
-                    f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}, "
-                    f"with a learning rate of {rate / 2**state.halved:.2g}",
-                    stacklevel=3,
-                )
+            if not error <= max(RISE * state.best_mse, ROUNDING):
+                go_back(best, f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}")
+            elif due and stuck():
+                go_back(new, f"nothing was learnt in {state.step} steps; began anew")
             if path is not None and (due or time.perf_counter() - saved > SAVE_EVERY):
                 write(path, identity or {}, state, capture(function, optimiser), best)
                 saved = time.perf_counter()
@@ -312,6 +327,12 @@ def _mean_square(function: Network, signal: Signal, indices: Indices | None, lik
     """The mean squared error on [-1, 1] at some samples, with values beyond what the signal can hold clipped."""
     batches = pieces(signal, crew.most, indices=indices, like=like)
     return mean_square(function, clipped_difference if signal.header.clips else difference, batches, crew)
+
+
+def _variance(signal: Signal, indices: Indices) -> float:
+    """The mean squared error on [-1, 1] of the best constant at some samples."""
+    values = signal.values.reshape(-1, signal.header.out_dim)[indices].astype(np.float64)
+    return float((values / signal.header.half_range).var(axis=0).mean())
 
 
 def quality(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
+from torch.optim import Optimizer
 
 from sinefield.constraints import Constraint
 from sinefield.crew import Crew
@@ -107,10 +108,10 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
-    limit, plan = default_steps(recipe, None), replace(RECIPES[recipe], growth=1.0)
+    limit, plan = default_steps(recipe, None), _plan(recipe)
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
-    network = build(activation, signal.header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": recipe, "activation": activation, "seed": seed, "from": source, "stencil": stencil}
     field = start(network, signal, plan, made, device)
     like = field.network.weights[0]
@@ -122,10 +123,10 @@ def reconstruct(
     constraints = [matches]
     if source == "gradient" and recipe == "default":
         constraints.append(_lines(line_integrals(target, signal.header.domain.dim), signal, seed, like))
-    rate = plan.rate_at(activation, network.width) * (RATE[source] if recipe == "default" else 1)
+    optimiser = plan.optimise(field.network, activation, RATE[source] if recipe == "default" else 1.0)
     stop = Stop(limit if steps is None and seconds is None else steps, seconds)
     known = [(matches, target, None)]
-    [error] = _descend(field, constraints, known, plan, rate, stop, checkpoint, resume, progress)
+    [error] = _descend(field, constraints, known, optimiser, stop, checkpoint, resume, progress)
     field.made[f"{source}_psnr_db"] = decibels(error / weight)
     with torch.no_grad():
         field.network.weights[-1] /= gain
@@ -181,8 +182,8 @@ def blend(
     share = share if share is not None else 0.5 if mask is None else 1.0
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
-    plan = replace(RECIPES["default"], growth=1.0)
-    network = build(activation, header, plan, width=width, depth=depth, omega=omega, seed=seed)
+    plan = _plan("default")
+    network = build(activation, other, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
     field = start(network, other, plan, {**made, "share": share}, device)
     like, dim = field.network.weights[0], header.domain.dim
@@ -212,7 +213,7 @@ def blend(
         known.append((held, other, outside))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     errors = _descend(
-        field, constraints, known, plan, plan.rate_at(activation, network.width), stop, checkpoint, resume, progress
+        field, constraints, known, plan.optimise(field.network, activation), stop, checkpoint, resume, progress
     )
     field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)
     if inside is not None:
@@ -228,8 +229,7 @@ def _descend(
     field: Field,
     constraints: Sequence[Constraint],
     known: Sequence[Known],
-    plan: Recipe,
-    rate: float,
+    optimiser: Optimizer,
     stop: Stop,
     checkpoint: str | Path | None,
     resume: bool,
@@ -247,7 +247,7 @@ def _descend(
         state, stopped = minimise(
             function,
             constraints,
-            plan.optimiser(function.parameters(), rate),
+            optimiser,
             stop,
             judge=lambda: sum(error(*each, crew) for each in few),
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -270,6 +270,12 @@ def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor)
     """The differences along lines, from the integrals of a gradient along each axis."""
     pairs = pairs_on_lines(integrals, PAIRS, seed=seed, like=like)
     return differences_match(pairs, _half(signal) / _half(integrals[0]), LINES)
+
+
+def _plan(recipe: str) -> Recipe:
+    """A recipe with the ω that derivatives are fitted best with: they weigh high frequencies more than values do."""
+    plan = RECIPES[recipe]
+    return plan if recipe == "paper" else replace(plan, omega=lambda signal: 30.0 * signal.header.domain.dim)
 
 
 def _official(field: Field, source: str, scale: float) -> tuple[float, float]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Generator, nn
+import numpy as np
+from torch import Generator
 from torch.optim import Adam, Optimizer
 
 from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
-from sinefield.signals import Header
+from sinefield.signals import Signal, pace
 from sinefield.soap import Soap, averaged
 
 WIDTH = 256
 """Of a network, unless given; what the learning rates are chosen for."""
 
-
-LARGE = 256
-"""The side from which a picture is fitted with larger weights; in a smaller one these ring between the pixels."""
+FASTEST, SLOWEST = 0.47, 3.0
+"""The highest frequency of a first layer, at most so many radians a sample, since a field with more rings between its
+samples; and at least so many on half the domain."""
 
 
 @dataclass(frozen=True)
@@ -30,34 +31,52 @@ class Recipe:
     """What a fit is made with.
 
     Attributes:
-        optimiser: parameters, learning rate ↦ optimiser.
+        optimiser: groups of parameters, learning rate ↦ optimiser.
         rate: the learning rate for each activation, at a width of 256.
         batch: samples in a step; None for all.
         steps: how long, where nothing else is said.
-        omega: ω of the first layer of a sine network, from the number of coordinates.
-        growth: by what the weights of a sine network, but the last layer's, are multiplied at the start for a picture
-            whose ω was not chosen; pictures are rougher than most signals (Yeom et al., "Fast Training of Sinusoidal
-            Neural Fields via Scaling Initialization", ICLR 2025).
+        omega: ω of the first layer of a sine network, from the signal.
         place: the domain as the network sees it, from the signal's domain and shape.
         fixed: network options that the recipe does not leave open.
+        steady: the ω of the first layer from which its rate falls as 1 / ω. A step moves its phases by ω times as
+            much as its weights: at the 3,000 of a sound, by more than a turn.
     """
 
-    optimiser: Callable[[Iterable[nn.Parameter], float], Optimizer]
+    optimiser: Callable[[Iterable[dict[str, Any]], float], Optimizer]
     rate: dict[str, float]
     batch: int | None
     steps: int
-    omega: Callable[[int], float]
+    omega: Callable[[Signal], float]
     place: Callable[[Domain, tuple[int, ...]], Domain]
-    growth: float = 1.0
     fixed: tuple[str, ...] = ()
+    steady: float = math.inf
 
-    def rate_at(self, activation: str, width: int) -> float:
-        """The learning rate, which a narrower network needs larger (Yang et al., "Tensor Programs V", 2022)."""
-        return self.rate[activation] * WIDTH / width
+    def optimise(self, network: Perceptron, activation: str, share: float = 1.0) -> Optimizer:
+        """The optimiser of a network's parameters, at a share of the recipe's rate.
+
+        A narrower network takes larger steps (Yang et al., "Tensor Programs V", 2022), by the square root of its width:
+        in proportion to it, a network of 32 units lost what it had learnt.
+        """
+        rate = share * self.rate[activation] * math.sqrt(WIDTH / network.width)
+        first = [network.weights[0], network.biases[0]]
+        rest = [parameter for parameter in network.parameters() if all(parameter is not each for each in first)]
+        slow = min(1.0, self.steady / getattr(network, "omega_first", 1.0))
+        return self.optimiser([{"params": rest, "lr": rate}, {"params": first, "lr": slow * rate}], rate)
 
 
-def adam(parameters: Iterable[nn.Parameter], rate: float) -> Optimizer:
-    return Adam(parameters, lr=rate)
+def natural_omega(signal: Signal) -> float:
+    """ω of the first layer for which a network begins with a signal's frequencies, by its spectrum and sampling rate.
+
+    The first layer is sin(ω (W x + b)) with W ~ U(-1/d, 1/d) and x on [-1, 1], so ω / d is its highest frequency along
+    an axis.
+    """
+    header, dim = signal.header, signal.header.domain.dim
+    fastest = np.minimum(dim * pace(signal), FASTEST / np.asarray(header.step)) * header.domain.half
+    return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
+
+
+def adam(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
+    return Adam(groups, lr=rate)
 
 
 RECIPES = {
@@ -76,16 +95,16 @@ RECIPES = {
         },
         batch=2048,
         steps=3000,
-        omega=lambda dim: 30.0 * dim,  # W ~ U(-1/d, 1/d): the same frequencies along an axis in any dimension
+        omega=natural_omega,
         place=lambda domain, shape: domain,
-        growth=1.5,
+        steady=60.0,
     ),
     "paper": Recipe(
         optimiser=adam,
         rate=dict.fromkeys(NETWORKS, 1e-4),
         batch=None,
         steps=10_000,
-        omega=lambda dim: 30.0,
+        omega=lambda signal: 30.0,
         place=stretched,
         fixed=("width", "depth", "omega"),
     ),
@@ -106,7 +125,7 @@ def default_steps(recipe: str, psnr: float | None) -> int:
 
 def build(
     activation: str,
-    header: Header,
+    signal: Signal,
     recipe: Recipe,
     *,
     width: int | None = None,
@@ -128,10 +147,10 @@ def build(
         raise InputError(
             f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe"
         )
-    network = NETWORKS[activation]
+    network, header = NETWORKS[activation], signal.header
     options: dict[str, Any] = {"width": WIDTH if width is None else width, "depth": 3 if depth is None else depth}
     if activation in ("sine", "finer"):
-        options["omega_first"] = float(omega if omega is not None else recipe.omega(header.domain.dim))
+        options["omega_first"] = float(omega if omega is not None else recipe.omega(signal))
     elif omega is not None and activation == "wire":
         options["omega_first"] = float(omega)
     elif omega is not None:
@@ -139,12 +158,7 @@ def build(
     if network is PositionalReluNet:
         # octave k has 2ᵏ cycles in the domain; half the samples of the longest axis is their Nyquist frequency
         options["octaves"] = max(max(header.shape).bit_length() - 1, 1)
-    made = network(header.domain.dim, header.out_dim, generator=Generator().manual_seed(seed), **options)
-    if activation == "sine" and omega is None and header.kind == "image" and max(header.shape) >= LARGE:
-        with torch.no_grad():
-            for weight in made.weights[:-1]:
-                weight *= recipe.growth
-    return made
+    return network(header.domain.dim, header.out_dim, generator=Generator().manual_seed(seed), **options)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sinefield.crew import Crew
 from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.fields.network import Network
-from sinefield.jets import Jet, propagate
+from sinefield.jets import Jet, Workspace, propagate
 from sinefield.signals import Header, parse_shape
 from sinefield.signals.signal import check_shape
 
@@ -24,9 +25,6 @@ LAYERS: dict[str, tuple[int, Callable[[Jet], Tensor | None]]] = {
     "laplacian": (2, lambda jet: jet.laplacian),
 }
 """What can be rendered: the order of the jet that it needs, and how it reads it."""
-
-CHUNK = 16_384
-"""Points that are evaluated at once."""
 
 Crop = Sequence[tuple[float | None, float | None]]
 
@@ -55,18 +53,21 @@ def on_grid(
     order, read = LAYERS[layer]
     axes = [torch.from_numpy(axis) for axis in domain.centres(shape)]
     total, out = int(np.prod(shape)), None
-    chunk = CHUNK // (1, domain.dim + 1, domain.dim + 2)[order]
-    for start in range(0, total, chunk):
-        index = np.unravel_index(np.arange(start, min(start + chunk, total)), tuple(shape))
+
+    def evaluate(start: int, space: Workspace) -> tuple[int, NDArray[Any]]:
+        index = np.unravel_index(np.arange(start, min(start + crew.most, total)), tuple(shape))
         x = torch.stack([axis[torch.from_numpy(i)] for axis, i in zip(axes, index, strict=True)], dim=-1)
-        part = read(propagate(function, x.to(device), order))
+        part = read(propagate(function, x.to(device), order, space=space))
         assert part is not None
-        values = finish(part.cpu().numpy())
-        if out is None:
-            out = np.empty((total, *values.shape[1:]), values.dtype)
-        out[start : start + len(values)] = values
-        if progress is not None:
-            progress(min(start + chunk, total) / total)
+        return start, np.array(finish(part.cpu().numpy()))  # the workspace is used again
+
+    with Crew(torch.device(device)) as crew:
+        for start, values in crew.map(evaluate, range(0, total, crew.most)):
+            if out is None:
+                out = np.empty((total, *values.shape[1:]), values.dtype)
+            out[start : start + len(values)] = values
+            if progress is not None:
+                progress((start + len(values)) / total)
     assert out is not None
     return out.reshape(*shape, *out.shape[1:])
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-ADAM, WARM, HELD = 10, 20, 50
+ADAM, WARM, HELD = 10, 20, 100
 """Plain Adam goes until the first of these steps, whose bases come from a few gradients instead of one; the learning
 rate grows until the second, and falls from the third on."""
 
@@ -35,13 +35,13 @@ class Soap(Optimizer):
     is lr · min(1, t / 20) · min(1, (50 / t)^¾).
 
     Args:
-        parameters: of two axes or more, the last ones taken as one; vectors are stepped by Adam.
+        parameters: or groups of them; of two axes or more, the last ones taken as one; vectors are stepped by Adam.
         lr: the highest learning rate.
 
     Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
+    def __init__(self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float):
         super().__init__(parameters, {"lr": lr})
 
     @torch.no_grad()

@@ -91,7 +91,7 @@ def test_render_writes_any_part_at_any_size(field, tmp_path):
 
 def test_info_says_what_a_field_is(field):
     said = report("info", field)
-    assert (said["network"], said["width"], said["depth"], said["omega_first"]) == ("Siren", 24, 1, 60.0)
+    assert (said["network"], said["width"], said["depth"], said["omega_first"]) == ("Siren", 24, 1, 9.09)
     assert [(axis["name"], axis["unit"], axis["samples"]) for axis in said["axes"]] == [
         ("y", "px", 24),
         ("x", "px", 24),

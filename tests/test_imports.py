@@ -29,7 +29,7 @@ FLOW = (
     ("recipes", "state"),
     ("fit",),
     ("poisson",),
-    ("compare", "plot"),
+    ("compare", "bench", "plot"),
     ("report",),
     ("terminal",),
     ("cli",),

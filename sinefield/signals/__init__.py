@@ -10,6 +10,7 @@ from sinefield.signals.image import write_image as write_image
 from sinefield.signals.signal import Header as Header
 from sinefield.signals.signal import Signal as Signal
 from sinefield.signals.signal import parse_shape as parse_shape
+from sinefield.signals.spectrum import pace as pace
 from sinefield.signals.stencils import differences as differences
 from sinefield.signals.stencils import estimate_gradient as estimate_gradient
 from sinefield.signals.stencils import estimate_laplacian as estimate_laplacian
