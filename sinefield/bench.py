@@ -20,6 +20,7 @@ from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.domain import from_samples
 from sinefield.fields import Siren
+from sinefield.fields.on_domain import OnDomain
 from sinefield.fit import fit
 from sinefield.jets import Jet, Workspace, autograd
 from sinefield.loss import add_gradient
@@ -74,7 +75,7 @@ def steps(points: int = 65_536, repeat: int = 5) -> Iterator[Row]:
     generator = torch.Generator().manual_seed(0)
     x, target = torch.rand(points, 2, generator=generator) * 2 - 1, torch.rand(points, 1, generator=generator)
     siren = Siren(2, 1, width=WIDTH, depth=DEPTH, generator=generator)
-    optimiser, batch = Soap(siren.parameters(), lr=1e-4), Batch(x.double(), target)
+    optimiser, batch = Soap(siren.parameters(), lr=1e-4), Batch(x, target)
     constraints = regression(lambda step: batch)
     with Crew(x.device) as crew:
 
@@ -120,10 +121,11 @@ def derivatives(points: int = 8192, repeat: int = 5) -> Iterator[Row]:
 
 def rendering(side: int = 2048, repeat: int = 3) -> Iterator[Row]:
     """The values of a grey picture of side × side pixels, beside the matrix products alone."""
-    siren = Siren(2, 1, width=WIDTH, depth=DEPTH, generator=torch.Generator().manual_seed(0))
+    domain = from_samples((side, side))
+    field = OnDomain(Siren(2, 1, width=WIDTH, depth=DEPTH, generator=torch.Generator().manual_seed(0)), domain)
     with Crew(torch.device("cpu")) as crew:
         ways: dict[str, Work] = {
-            "ours": with_all_threads(lambda: on_grid(siren, from_samples((side, side)), (side, side)), crew),
+            "ours": with_all_threads(lambda: on_grid(field, domain, (side, side)), crew),
             "products": lambda: products(side * side, 1, crew),
         }
         times = interleaved(ways, repeat)

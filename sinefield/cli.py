@@ -20,6 +20,7 @@ from sinefield.terminal import (
     field_path,
     follow,
     parse_crop,
+    parse_omega,
     parse_size,
     plain,
     progress_bar,
@@ -47,7 +48,10 @@ Activation = "sine, relu, relu-pe, tanh, softplus, gaussian, finer or wire"
 Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 256 unless given.")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 3 unless given.")]
 FieldOut = Annotated[Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")]
-Omega = Annotated[float | None, typer.Option(help="ω of the first layer; 60 unless given.")]
+Omega = Annotated[
+    str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is by the spectrum and the sampling rate.")
+]
+OmegaOfDerivatives = Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 60.")]
 Recipe = Annotated[str, typer.Option(help="default, or paper: the official code to the letter.")]
 Grey = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
 Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")]
@@ -68,7 +72,7 @@ def fit(
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: Omega = None,
+    omega: Omega = "auto",
     recipe: Recipe = "default",
     steps: Steps = None,
     seconds: Seconds = None,
@@ -104,7 +108,7 @@ def fit(
             activation=activation,
             width=width,
             depth=depth,
-            omega=omega,
+            omega=parse_omega(omega),
             recipe=recipe,
             steps=steps,
             seconds=seconds,
@@ -300,7 +304,7 @@ def poisson(
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: Omega = None,
+    omega: OmegaOfDerivatives = "auto",
     recipe: Recipe = "default",
     steps: Steps = None,
     seconds: Seconds = None,
@@ -336,7 +340,7 @@ def poisson(
             activation=activation,
             width=width,
             depth=depth,
-            omega=omega,
+            omega=parse_omega(omega),
             recipe=recipe,
             steps=steps,
             seconds=seconds,
@@ -368,7 +372,7 @@ def blend(
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: Omega = None,
+    omega: OmegaOfDerivatives = "auto",
     steps: Steps = None,
     seconds: Seconds = None,
     seed: Seed = 0,
@@ -402,7 +406,7 @@ def blend(
             activation=activation,
             width=width,
             depth=depth,
-            omega=omega,
+            omega=parse_omega(omega),
             steps=steps,
             seconds=seconds,
             seed=seed,

@@ -106,7 +106,7 @@ def fit(
         channel_axis: the axis of an array that holds channels, such as -1 for a colour picture.
         activation: of the network, a name in `sinefield.fields.NETWORKS`.
         width, depth: units in a hidden layer, hidden layers after the first; 256 and 3 unless given.
-        omega: ω of the first layer; the recipe's unless given.
+        omega: ω of the first layer; by the signal's spectrum and sampling rate unless given.
         recipe: a name in `sinefield.recipes.RECIPES`.
         steps, seconds, psnr: when to stop, whichever comes first; the recipe's number of steps if none is given,
             ten times as many at most if the quality alone is given.
@@ -147,7 +147,7 @@ def fit(
     network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     field = start(network.to(dtype), signal, plan, {"recipe": recipe, "activation": activation, "seed": seed}, device)
     made, function, like = field.made, field.function, network.weights[0]
-    made["holdout"] = holdout
+    made |= {"holdout": holdout, **({"omega": omega} if (omega := getattr(network, "omega_first", None)) else {})}
     few = spread(signal, seen, seed)
 
     def judge() -> float:

@@ -60,6 +60,13 @@ def parse_size(text: str | None) -> int | tuple[int, ...] | None:
         raise InputError(f"--size {text} is no size; write 256 for the longest side, or 640x480 for both") from error
 
 
+def parse_omega(text: str) -> float | None:
+    try:
+        return None if text == "auto" else float(text)
+    except ValueError as error:
+        raise InputError(f"--omega {text} is no number; write one, or auto") from error
+
+
 def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | None:
     if text is None:
         return None

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import sinefield as sf
 from sinefield import fit as fit_function
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS
+from sinefield.recipes import RECIPES, natural_omega
 from sinefield.signals.image import from_pixels
 from sinefield.state import State
 
@@ -370,3 +372,37 @@ def test_progress_hears_of_every_step():
 
     sf.fit(waves(8, 8), width=8, depth=0, steps=5, progress=progress)
     assert seen == [1, 2, 3, 4, 5]
+
+
+def test_omega_is_the_signals_own():
+    wave = np.sin(np.arange(3000) * 0.02)
+    slow, fast = (natural_omega(sf.from_array(np.sin(np.arange(3000) * pace))) for pace in (0.02, 0.1))
+    assert slow == pytest.approx(0.02 * 1500, rel=0.15)  # radians on half the domain
+    assert fast == pytest.approx(5 * slow, rel=0.1)
+    assert natural_omega(sf.from_array(wave, step=(0.001,), units=("s",))) == slow
+    noise = np.random.default_rng(0).random((64, 64))
+    assert natural_omega(sf.from_array(noise)) == pytest.approx(2 * 0.47 * 32, rel=0.01)  # by the sampling rate
+    assert natural_omega(sf.from_array(np.full((5, 6), 2.0))) == 6  # nothing to go by
+
+
+def test_the_first_layers_steps_follow_its_omega():
+    for omega, share in ((30.0, 1.0), (600.0, 0.1)):
+        optimiser = RECIPES["default"].optimise(sf.Siren(1, 1, omega_first=omega), "sine")
+        rest, first = (group["lr"] for group in optimiser.param_groups)
+        assert (rest, first) == (1e-3, pytest.approx(share * 1e-3))
+    assert sum(p.numel() for group in optimiser.param_groups for p in group["params"]) == 198_145
+
+
+def test_a_sound_sampled_far_above_its_pitch_is_learnt():
+    """With steps as large as the other layers', phases at an ω in the hundreds turn at random and nothing is learnt."""
+    t = np.arange(20_000)
+    field = sf.fit(np.sin(0.12 * t) * np.sin(0.0011 * t), width=64, depth=2, steps=300)
+    assert field.made["psnr_db"] > 25
+
+
+def test_a_fit_that_has_learnt_nothing_begins_anew_with_smaller_steps(monkeypatch):
+    monkeypatch.setitem(RECIPES, "rash", replace(RECIPES["default"], rate={"sine": 3e-2}))
+    noise = np.random.default_rng(0).random((24, 24))
+    with pytest.warns(UserWarning, match="began anew"):
+        field = sf.fit(noise, recipe="rash", width=64, depth=2, omega=60, steps=400)
+    assert field.made["psnr_db"] > 20
