@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from sinefield.signals import (
     line_integrals,
     mixed,
 )
+from sinefield.soap import Soap
 
 LINES = 1.0
 """The weight of the differences along lines beside the gradient, all with their targets on [-1, 1]."""
@@ -273,9 +275,11 @@ def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor)
 
 
 def _plan(recipe: str) -> Recipe:
-    """A recipe with the ω that derivatives are fitted best with: they weigh high frequencies more than values do."""
+    """A recipe for derivatives, which weigh high frequencies more: a lower ω, and a rate that falls sooner."""
     plan = RECIPES[recipe]
-    return plan if recipe == "paper" else replace(plan, omega=lambda signal: 30.0 * signal.header.domain.dim)
+    if recipe == "paper":
+        return plan
+    return replace(plan, omega=lambda signal: 30.0 * signal.header.domain.dim, optimiser=partial(Soap, held=50))
 
 
 def _official(field: Field, source: str, scale: float) -> tuple[float, float]:

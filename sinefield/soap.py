@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-ADAM, WARM, HELD = 10, 20, 100
+ADAM, WARM = 10, 20
 """Plain Adam goes until the first of these steps, whose bases come from a few gradients instead of one; the learning
-rate grows until the second, and falls from the third on."""
+rate grows until the second."""
 
 BETAS, COVARIANCE, EPS = (0.8, 0.999), 0.95, 1e-12
 """The memory of the first and second moments, and of the covariances."""
@@ -32,17 +32,18 @@ class Soap(Optimizer):
 
     With the gradient G of a matrix, L = E[G Gᵀ] and R = E[Gᵀ G], Adam's step is taken for Q_Lᵀ G Q_R, where Q_L and
     Q_R are the eigenvectors of L and R; a vector, or a side that is too long, keeps its own basis. The rate at step t
-    is lr · min(1, t / 20) · min(1, (50 / t)^¾).
+    is lr · min(1, t / 20) · min(1, (held / t)^¾).
 
     Args:
         parameters: or groups of them; of two axes or more, the last ones taken as one; vectors are stepped by Adam.
         lr: the highest learning rate.
+        held: the step from which on it falls.
 
     Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float):
-        super().__init__(parameters, {"lr": lr})
+    def __init__(self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float, held: int = 100):
+        super().__init__(parameters, {"lr": lr, "held": held})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -50,10 +51,10 @@ class Soap(Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     gradient = parameter.grad.reshape(len(parameter), -1)
-                    _step(parameter, gradient, self.state[parameter], group["lr"])
+                    _step(parameter, gradient, self.state[parameter], group["lr"], group["held"])
 
 
-def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float) -> None:
+def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float, held: int) -> None:
     if not state:
         state |= _beginning(parameter, gradient)
     state["step"] = t = int(state["step"]) + 1
@@ -61,7 +62,7 @@ def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float)
         _measure(state, gradient)
     if t == ADAM or (t > ADAM and t % TURN == 0):
         _turn(state)
-    rate = lr * min(1, t / WARM) * min(1, HELD / t) ** DECAY
+    rate = lr * min(1, t / WARM) * min(1, held / t) ** DECAY
     parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
     state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
 

@@ -19,6 +19,17 @@ def test_it_begins_as_adam_with_a_growing_rate():
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+def test_the_rate_grows_is_held_and_falls():
+    weight = torch.nn.Parameter(torch.zeros(5))
+    soap, rates = Soap([weight], lr=0.1, held=60), {}
+    for step in range(1, 241):
+        before, weight.grad = weight.detach().clone(), torch.ones(5)  # Adam's direction is 1
+        soap.step()
+        rates[step] = float((before - weight.detach()).mean())
+    expected = {5: 0.1 * 5 / WARM, 30: 0.1, 60: 0.1, 240: 0.1 * (60 / 240) ** 0.75}
+    assert {step: rates[step] for step in expected} == pytest.approx(expected, rel=1e-3)
+
+
 def test_the_average_is_there_for_a_while():
     weight = torch.nn.Parameter(torch.ones(3, 4))
     soap = Soap([weight], lr=0.1)
