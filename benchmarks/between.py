@@ -13,9 +13,10 @@ import argparse
 
 import numpy as np
 
+from benchmarks.pictures import middle
 from sinefield.fit import fit
 from sinefield.metrics import psnr
-from sinefield.signals import Signal, grey, read_image
+from sinefield.signals import grey, read_image
 from sinefield.signals.image import from_pixels
 
 
@@ -28,11 +29,6 @@ def bicubic(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def middle(signal: Signal, size: int) -> np.ndarray:
-    top, left = ((n - size) // 2 for n in signal.header.shape)
-    return grey(signal).samples[top : top + size, left : left + size]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+")
@@ -43,7 +39,7 @@ def main() -> None:
     print(f"| picture | bicubic | ω auto | fitted | between | ω {options.omega:g}: fitted | between |")
     print("| --- |" + " ---: |" * 6)
     for name in options.pictures:
-        truth = middle(read_image(name), options.size).astype(float)
+        truth = grey(middle(read_image(name), options.size)).samples.astype(float)
         unseen = np.ones(truth.shape, bool)
         unseen[::2, ::2] = unseen[-1] = unseen[:, -1] = False  # nothing lies beyond the last row and column
         even = from_pixels(truth[::2, ::2, None].astype(np.uint8), "L", name)

@@ -12,8 +12,15 @@ import argparse
 
 from sinefield.fit import fit
 from sinefield.recipes import RECIPES
-from sinefield.signals import read_image
+from sinefield.signals import Signal, read_image
 from sinefield.signals.image import from_pixels
+
+
+def middle(signal: Signal, size: int) -> Signal:
+    """At most so many rows and columns about the middle of a picture."""
+    top, left = (max(n - size, 0) // 2 for n in signal.header.shape)
+    pixels = signal.values[top : top + size, left : left + size]
+    return from_pixels(pixels, "".join(signal.header.channels) or "L", signal.name)
 
 
 def main() -> None:
@@ -26,10 +33,7 @@ def main() -> None:
     print("| picture | ω | steps | time | PSNR | SSIM |\n| --- | ---: | ---: | ---: | ---: | ---: |")
     reached = []
     for name in options.pictures:
-        signal = read_image(name)
-        top, left = (max(n - options.size, 0) // 2 for n in signal.header.shape)
-        pixels = signal.values[top : top + options.size, left : left + options.size]
-        signal = from_pixels(pixels, "RGB" if pixels.shape[-1] == 3 else "L", signal.name)
+        signal = middle(read_image(name), options.size)
         steps = round(options.passes * signal.header.size / (RECIPES["default"].batch or signal.header.size))
         field = fit(signal, steps=steps, seed=options.seed)
         made = field.made

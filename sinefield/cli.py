@@ -453,9 +453,9 @@ def bench(
             text += f"\n\n{markdown(tables[name])}"
             if not as_json and not quiet:
                 print(f"\n{markdown(tables[name])}", flush=True)
-    if output is not None:
-        with atomic(output) as temporary:
-            temporary.write_text(text + "\n")
+            if output is not None:  # what is measured is kept, though the next part may be cut off
+                with atomic(output) as temporary:
+                    temporary.write_text(text + "\n")
     if as_json:
         tell({"machine": machine(), **tables}, as_json, quiet)
 
