@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +20,9 @@ from sinefield.fields import NETWORKS, Network, Perceptron
 from sinefield.fields.layers import Layer, Rescale
 from sinefield.fields.on_domain import OnDomain
 from sinefield.jets import propagate
-from sinefield.signals import Header
+from sinefield.render import Points
+from sinefield.signals import Crop, Header
+from sinefield.signals.signal import check_shape
 
 
 class Field(Network):
@@ -84,15 +87,16 @@ class Field(Network):
         size: int | Sequence[int] | None = None,
         *,
         scale: float | None = None,
-        crop: render.Crop | None = None,
+        crop: Crop | None = None,
+        rate: float | None = None,
         layer: str = "value",
         progress: Callable[[float], None] | None = None,
     ) -> NDArray[Any]:
         """The field as samples, at the signal's own size unless told otherwise.
 
         Args:
-            size, scale, crop: which part, on which grid; see `sinefield.render.window`.
-            layer: "value", "gradient" or "laplacian".
+            size, scale, crop, rate: which part, on which grid; see `sinefield.render.window`.
+            layer: "value", "gradient", "laplacian", or "d" and the name of an axis for the derivative along it.
             progress: called with the share that is done.
 
         Returns:
@@ -100,14 +104,35 @@ class Field(Network):
             floats per unit of coordinate: the Laplacian like the value, the gradient with a last axis of length d.
 
         Raises:
-            InputError: an unknown layer, or what `window` raises.
+            InputError: an unknown layer, more samples than fit the memory, or what `window` raises.
         """
-        if layer not in render.LAYERS:
-            raise InputError(f"there is no layer {layer!r}; choose from {', '.join(render.LAYERS)}")
-        domain, shape = render.window(self.header, size, scale, crop)
-        units = {"value": self._value, "gradient": self._gradient, "laplacian": self._laplacian}[layer]
-        device = self.middle.device
-        return render.on_grid(self.function, domain, shape, layer, finish=units, device=device, progress=progress)
+        domain, shape = render.window(self.header, size, scale, crop, rate)
+        check_shape(shape)
+        return render.gathered(self.stream(domain, shape, layer=layer, progress=progress), shape)
+
+    def stream(
+        self,
+        domain: Domain,
+        shape: Sequence[int],
+        *,
+        layer: str = "value",
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[NDArray[Any]]:
+        """What `render` gives at the centres of `shape` cells of a domain, in consecutive pieces (n[, c][, d])."""
+        return self.sample(render.centres(domain, shape), math.prod(shape), layer=layer, progress=progress)
+
+    def sample(
+        self,
+        points: Points,
+        total: int,
+        *,
+        layer: str = "value",
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[NDArray[Any]]:
+        """The same at any points, by their flat indices."""
+        order, read = render.layer_of(layer, self.header.domain)
+        finish, device = self._value if layer == "value" else self._derivative, self.middle.device
+        return render.sample(self.function, points, total, order, read, finish=finish, device=device, progress=progress)
 
     def save(self, path: str | Path) -> None:
         """Write the field as one safetensors file with a JSON header; it needs nothing else to be used.
@@ -130,12 +155,9 @@ class Field(Network):
     def _value(self, values: NDArray[Any]) -> NDArray[Any]:
         return self.header.quantise(values * self.header.half_range + self.header.middle)
 
-    def _laplacian(self, values: NDArray[Any]) -> NDArray[Any]:
-        values = values * self.header.half_range.astype(values.dtype)
-        return values if self.header.channels else values[:, 0]
-
-    def _gradient(self, values: NDArray[Any]) -> NDArray[Any]:
-        values = values * self.header.half_range.astype(values.dtype)[:, None]
+    def _derivative(self, values: NDArray[Any]) -> NDArray[Any]:
+        half = self.header.half_range.astype(values.dtype)
+        values = values * half.reshape(1, -1, *[1] * (values.ndim - 2))
         return values if self.header.channels else values[:, 0]
 
     def _points(self, coords: ArrayLike | Tensor) -> Tensor:

@@ -30,16 +30,17 @@ from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.problems.regression import clipped_difference, difference, regression
 from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
-from sinefield.render import on_grid
-from sinefield.samplers import Indices, pieces, shuffled, split
-from sinefield.signals import Header, Signal, from_array
+from sinefield.render import sample
+from sinefield.samplers import Indices, Shuffled, pieces, shuffled, split
+from sinefield.signals import Signal, from_array
 from sinefield.state import Snapshot, State, capture, read, restore, state_file, write
 
 CHUNK = 16_384
 """Samples that are judged at once."""
 
-JUDGED_BY = 16_384
-"""Samples by which the quality on the way is judged; at the end it is by all."""
+JUDGED_BY, ALL, JUDGED_IN_END = 16_384, 2**22, 2**20
+"""Samples by which the quality on the way is judged; at the end it is by all, where these are no more than the second
+number, else by the third."""
 
 RISE, ROUNDING = 10.0, 1e-8
 """An error so many times the best, and beyond what rounding makes of float32, means that the rate is too large."""
@@ -164,7 +165,7 @@ def fit(
             judge=judge,
             constant=_variance(signal, few),
             # going forward is a third of a step's work, so that this is a thirtieth of the time
-            judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or header.size))),
+            judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or signal.size))),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={
@@ -172,7 +173,8 @@ def fit(
                 **{name: made[name] for name in ("recipe", "activation", "seed", "holdout")},
                 "dtype": str(dtype),
                 "shape": list(header.shape),
-                "samples' checksum": zlib.crc32(np.ascontiguousarray(signal.values).data),
+                "samples": signal.size,
+                "samples' checksum": checksum(signal),
             },
             progress=progress,
             crew=crew,
@@ -331,48 +333,78 @@ def _mean_square(function: Network, signal: Signal, indices: Indices | None, lik
 
 def _variance(signal: Signal, indices: Indices) -> float:
     """The mean squared error on [-1, 1] of the best constant at some samples."""
-    values = signal.values.reshape(-1, signal.header.out_dim)[indices].astype(np.float64)
+    _, values = signal.at(indices[:])
     return float((values / signal.header.half_range).var(axis=0).mean())
 
 
-def quality(
-    field: Field, signal: Signal, seen: Indices | None = None, unseen: Indices | None = None
-) -> dict[str, float | None]:
-    """How close a field comes to a signal's samples: mse and psnr_db on [-1, 1], ssim of a picture.
+def checksum(signal: Signal) -> int:
+    """Of a signal's samples, or of a million of them."""
+    _, values = signal.at(spread(signal, None, 0, JUDGED_IN_END)[:])
+    return zlib.crc32(np.ascontiguousarray(values).data)
+
+
+def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: Indices | None = None) -> dict[str, Any]:
+    """How close a field comes to a signal's samples: mse and psnr_db on [-1, 1].
+
+    A picture has its ssim beside it, a video the mean and the deviation of its frames' psnr_db.
 
     Args:
         seen: the samples that were fitted; all of them unless given.
         unseen: those that were held out, which add `psnr_unseen_db`.
+
+    Of more than four million samples it is estimated by one million of them, `judged_by`.
     """
-    header = signal.header
-    values = on_grid(field.function, header.domain, header.shape, device=field.middle.device)
-    flat, truth = values.reshape(-1, header.out_dim), signal.values.reshape(-1, header.out_dim)
-    found: dict[str, float | None] = {"mse": (error := _error(flat, truth, header, seen)), "psnr_db": decibels(error)}
-    if unseen is not None:
-        found["psnr_unseen_db"] = decibels(_error(flat, truth, header, unseen))
-    if header.kind == "image":
+    header, whole = signal.header, signal.size <= ALL
+    errors, found = [], dict[str, Any]({"ssim": None})
+    values = np.empty((signal.size if whole else 0, header.out_dim), np.float32)
+    for indices in (seen, unseen) if unseen is not None else (seen,):
+        some = spread(signal, indices, 0, signal.size if whole else JUDGED_IN_END)[:]
+        fitted = np.concatenate(list(_at(field, signal, some)))
+        errors.append((some, _errors(signal, some, fitted)))
+        if whole:
+            values[some] = fitted
+    (which, error), *rest = errors
+    found |= {"mse": (mse := float(error.mean())), "psnr_db": decibels(mse)}
+    if rest:
+        found["psnr_unseen_db"] = decibels(float(rest[0][1].mean()))
+    if not whole:
+        found["judged_by"] = len(which)
+    if header.kind == "video":
+        frame = which // math.prod(header.shape[1:])
+        count = np.bincount(frame)
+        each = np.bincount(frame, error)[count > 0] / count[count > 0]
+        found |= {"psnr_frames_db": [round(decibels(float(mse)), 3) for mse in each]}
+        found |= {f"psnr_{name}_db": float(getattr(np, name)(found["psnr_frames_db"])) for name in ("mean", "std")}
+    if header.kind == "image" and whole:
         estimate = header.quantise(values * header.half_range + header.middle)
         found["ssim"] = ssim(signal.values, estimate.reshape(signal.values.shape), float(2 * header.half_range.max()))
-    return {"ssim": None, **found}
+    return found
 
 
-def _error(values: NDArray[Any], truth: NDArray[Any], header: Header, indices: Indices | None) -> float:
-    """The mean squared error on [-1, 1] of values there at some samples, in bounded pieces."""
-    total, count = 0.0, len(values) if indices is None else len(indices)
-    for start in range(0, count, CHUNK):
-        piece = np.arange(start, min(start + CHUNK, count)) if indices is None else indices[start : start + CHUNK]
+def _at(field: Field, signal: Signal, indices: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    """The function of a field at some samples, in consecutive pieces."""
+
+    def points(at: NDArray[np.int64]) -> NDArray[np.float64]:
+        return signal.at(indices[at])[0]
+
+    return sample(field.function, points, len(indices), device=field.middle.device)
+
+
+def _errors(signal: Signal, indices: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:
+    """The squared error on [-1, 1] of the values at some samples, over their channels; in bounded pieces."""
+    header, found = signal.header, np.empty(len(indices))
+    for start in range(0, len(indices), CHUNK):
+        piece = slice(start, start + CHUNK)
         value = values[piece].clip(-1, 1) if header.clips else values[piece]
-        total += float(np.square(value - (truth[piece] - header.middle) / header.half_range).sum())
-    return total / (count * header.out_dim)
+        truth = (signal.at(indices[piece])[1] - header.middle) / header.half_range
+        found[piece] = np.square(value - truth).mean(axis=-1)
+    return found
 
 
-def spread(signal: Signal, indices: Indices | None, seed: int) -> Indices:
-    """A random part of the samples, in order, of at most `JUDGED_BY`."""
-    count = signal.header.size if indices is None else len(indices)
-    if count > JUDGED_BY:
-        few = np.sort(np.random.default_rng((seed, 0x700C)).choice(count, JUDGED_BY, replace=False))
-    else:
-        few = np.arange(count)
+def spread(signal: Signal, indices: Indices | None, seed: int, most: int = JUDGED_BY) -> Indices:
+    """A random part of the samples of at most so many."""
+    count = signal.size if indices is None else len(indices)
+    few = Shuffled(count, (seed, 0x700C))[:most] if count > most else np.arange(count)
     return few if indices is None else indices[few]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,7 @@ from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fit import Progress, Stop, finish, minimise, quality, spread, start
+from sinefield.fit import Progress, Stop, checksum, finish, minimise, quality, spread, start
 from sinefield.loss import mean_square
 from sinefield.metrics import psnr as decibels
 from sinefield.problems.poisson import (
@@ -257,8 +256,8 @@ def _descend(
             identity={
                 **field.network.config(),
                 **field.made,
-                "samples' checksum": [zlib.crc32(np.ascontiguousarray(signal.values).data) for _, signal, _ in known],
-                "samples": [signal.header.size if indices is None else len(indices) for _, signal, indices in known],
+                "samples' checksum": [checksum(signal) for _, signal, _ in known],
+                "samples": [signal.size if indices is None else len(indices) for _, signal, indices in known],
             },
             progress=progress,
             crew=crew,

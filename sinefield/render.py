@@ -1,9 +1,9 @@
-"""Field → samples on any grid, in bounded memory."""
+"""Field → samples at any points or on any grid, in bounded memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,60 +16,127 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.fields.network import Network
 from sinefield.jets import Jet, Workspace, propagate
-from sinefield.signals import Header, parse_shape
-from sinefield.signals.signal import check_shape
+from sinefield.signals import Crop, Header, parse_shape
+from sinefield.signals.signal import LONGEST, crop_bounds, crop_cells
 
-LAYERS: dict[str, tuple[int, Callable[[Jet], Tensor | None]]] = {
-    "value": (0, lambda jet: jet.value),
-    "gradient": (1, lambda jet: jet.gradient),
-    "laplacian": (2, lambda jet: jet.laplacian),
-}
-"""What can be rendered: the order of the jet that it needs, and how it reads it."""
+Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+"""The coordinates (n, d) of the points with these flat indices."""
 
-Crop = Sequence[tuple[float | None, float | None]]
+Finish = Callable[[NDArray[Any]], NDArray[Any]]
 
 
-@torch.no_grad()
+def layer_of(name: str, domain: Domain) -> tuple[int, Callable[[Jet], Tensor]]:
+    """What can be rendered: the order of the jet that it needs, and how it reads it.
+
+    Args:
+        name: "value", "gradient", "laplacian", or the derivative along one axis: "d" and its name, such as "dt".
+
+    Raises:
+        InputError: another name.
+    """
+
+    def along(axis: int) -> Callable[[Jet], Tensor]:
+        return lambda jet: there(jet.gradient)[..., axis]
+
+    layers: dict[str, tuple[int, Callable[[Jet], Tensor]]] = {
+        "value": (0, lambda jet: there(jet.value)),
+        "gradient": (1, lambda jet: there(jet.gradient)),
+        "laplacian": (2, lambda jet: there(jet.laplacian)),
+        **{f"d{axis}": (1, along(k)) for k, axis in enumerate(domain.axes)},
+    }
+    if name not in layers:
+        raise InputError(f"there is no layer {name!r}; choose from {', '.join(layers)}")
+    return layers[name]
+
+
+def there(part: Tensor | None) -> Tensor:
+    assert part is not None
+    return part
+
+
+def sample(
+    function: Network,
+    points: Points,
+    total: int,
+    order: int = 0,
+    read: Callable[[Jet], Tensor] = lambda jet: there(jet.value),
+    *,
+    finish: Finish = lambda values: values,
+    device: torch.device | str = "cpu",
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[NDArray[Any]]:
+    """What `read` finds in a function's jets at points 0 … total - 1, in consecutive pieces.
+
+    Args:
+        function: takes coordinates in the user's units.
+        order: of the jets.
+        finish: what is done to each piece (n, c) or (n, c, d), so that only its outcome is kept.
+        progress: called with the share that is done.
+    """
+
+    def evaluate(start: int, space: Workspace) -> NDArray[Any]:
+        x = torch.from_numpy(points(np.arange(start, min(start + crew.most, total))))
+        with torch.no_grad():
+            part = read(propagate(function, x.to(device), order, space=space))
+        return np.array(finish(part.cpu().numpy()))  # the workspace is used again
+
+    done = 0
+    with Crew(torch.device(device)) as crew:
+        for piece in crew.map(evaluate, range(0, total, crew.most)):
+            yield piece
+            done += len(piece)
+            if progress is not None:
+                progress(done / total)
+
+
 def on_grid(
     function: Network,
     domain: Domain,
     shape: Sequence[int],
     layer: str = "value",
     *,
-    finish: Callable[[NDArray[Any]], NDArray[Any]] = lambda values: values,
+    finish: Finish = lambda values: values,
     device: torch.device | str = "cpu",
     progress: Callable[[float], None] | None = None,
 ) -> NDArray[Any]:
-    """A layer of a function at the centres of `shape` cells of a domain.
+    """A layer of a function at the centres of `shape` cells of a domain: (*shape, c), the gradient (*shape, c, d).
 
     Args:
-        function: takes coordinates in the domain's units.
-        finish: what is done to each piece (n, c) or (n, c, d) of the result, so that only its outcome is kept.
-        progress: called with the share that is done.
-
-    Returns:
-        (*shape, c), or (*shape, c, d) for the gradient, as `finish` leaves it.
+        function, finish, device, progress: as for `sample`.
+        layer: as for `layer_of`.
     """
-    order, read = LAYERS[layer]
-    axes = [torch.from_numpy(axis) for axis in domain.centres(shape)]
-    total, out = int(np.prod(shape)), None
+    pieces = sample(
+        function,
+        centres(domain, shape),
+        math.prod(shape),
+        *layer_of(layer, domain),
+        finish=finish,
+        device=device,
+        progress=progress,
+    )
+    return gathered(pieces, shape)
 
-    def evaluate(start: int, space: Workspace) -> tuple[int, NDArray[Any]]:
-        index = np.unravel_index(np.arange(start, min(start + crew.most, total)), tuple(shape))
-        x = torch.stack([axis[torch.from_numpy(i)] for axis, i in zip(axes, index, strict=True)], dim=-1)
-        part = read(propagate(function, x.to(device), order, space=space))
-        assert part is not None
-        return start, np.array(finish(part.cpu().numpy()))  # the workspace is used again
 
-    with Crew(torch.device(device)) as crew:
-        for start, values in crew.map(evaluate, range(0, total, crew.most)):
-            if out is None:
-                out = np.empty((total, *values.shape[1:]), values.dtype)
-            out[start : start + len(values)] = values
-            if progress is not None:
-                progress((start + len(values)) / total)
-    assert out is not None
+def gathered(pieces: Iterator[NDArray[Any]], shape: Sequence[int]) -> NDArray[Any]:
+    """Consecutive pieces of a grid as one array."""
+    first = next(pieces)
+    out = np.empty((math.prod(shape), *first.shape[1:]), first.dtype)
+    out[: len(first)], done = first, len(first)
+    for piece in pieces:
+        out[done : done + len(piece)] = piece
+        done += len(piece)
     return out.reshape(*shape, *out.shape[1:])
+
+
+def centres(domain: Domain, shape: Sequence[int]) -> Points:
+    """The centres of `shape` equal cells of a domain, by their flat indices."""
+    axes = domain.centres(shape)
+
+    def points(index: NDArray[np.int64]) -> NDArray[np.float64]:
+        position = np.unravel_index(index, tuple(shape))
+        return np.stack([axis[i] for axis, i in zip(axes, position, strict=True)], axis=-1)
+
+    return points
 
 
 def window(
@@ -77,6 +144,7 @@ def window(
     size: int | Sequence[int] | None = None,
     scale: float | None = None,
     crop: Crop | None = None,
+    rate: float | None = None,
 ) -> tuple[Domain, tuple[int, ...]]:
     """The part of a field's domain to render, and the grid to render it on.
 
@@ -86,9 +154,11 @@ def window(
         scale: samples for each sample of the signal, along each axis; 1 unless given. Not with `size`.
         crop: for each axis, from which coordinate up to but not including which (None for the end), as in slicing
             the signal: a sample is in, with the whole of its cell, if its centre is.
+        rate: samples a second along the first axis, whatever size and scale say: frames of a video, samples of a sound.
 
     Raises:
-        InputError: both size and scale, a size or scale that is not positive, an empty crop or one outside the field.
+        InputError: both size and scale, a size, scale or rate that is not positive, an empty crop or one outside
+            the field, a rate where the first axis is not time.
 
     >>> from sinefield.signals import from_array
     >>> header = from_array(np.zeros((96, 160))).header
@@ -97,36 +167,21 @@ def window(
     """
     if size is not None and scale is not None:
         raise InputError("give a size or a scale, not both")
-    if scale is not None and not 0 < scale < float("inf"):
-        raise InputError(f"scale must be positive; it is {scale}")
-    domain, step = header.domain, header.step
-    shape = header.shape
+    for name, number in {"scale": scale, "rate": rate}.items():
+        if number is not None and not 0 < number < float("inf"):
+            raise InputError(f"{name} must be positive; it is {number}")
+    domain, shape = header.domain, header.shape
+    if rate is not None and domain.units[0] != "s":
+        raise InputError(f"a rate is for signals over time; the first axis here is {domain.axes[0]!r}")
     if crop is not None:
-        if len(crop) != domain.dim:
-            raise InputError(f"crop has {len(crop)} ranges; the field has the axes {', '.join(domain.axes)}")
-        bounds = [_cropped(*parts) for parts in zip(domain.axes, crop, domain.lower, domain.upper, step, strict=True)]
-        lower, upper = (tuple(side) for side in zip(*bounds, strict=True))
-        domain = Domain(lower, upper, domain.axes, domain.units, domain.half)
-        shape = tuple(max(round((b - a) / h), 1) for a, b, h in zip(lower, upper, step, strict=True))
+        cells = crop_cells(header, crop)
+        domain = Domain(*crop_bounds(header, cells), domain.axes, domain.units, domain.half)
+        shape = tuple(part.stop - part.start for part in cells)
     if size is not None:
         at_full = Header(header.kind, domain, shape, header.channels, header.dtype, header.low, header.high)
-        return domain, parse_shape(size if isinstance(size, int) else tuple(size), at_full)
-    return domain, check_shape(tuple(max(round(min(n * (scale or 1.0), 1e12)), 1) for n in shape))
-
-
-def _cropped(
-    axis: str, crop: tuple[float | None, float | None], lower: float, upper: float, step: float
-) -> tuple[float, float]:
-    samples = round((upper - lower) / step)
-    # the first sample at or after a coordinate; a coordinate that is one, but for rounding, is that sample's
-    first, last = (
-        default if bound is None or math.isnan(bound) else math.ceil((bound - lower) / step - 0.5 - 1e-6)
-        for bound, default in zip(crop, (0, samples), strict=True)
-    )
-    start, stop = lower + first * step, lower + last * step
-    if not 0 <= first < last <= samples:
-        raise InputError(
-            f"crop {crop[0]}:{crop[1]} is empty or outside axis {axis!r}, "
-            f"which goes from {lower + step / 2:g} up to {upper + step / 2:g}"
-        )
-    return start, stop
+        shape = parse_shape(size if isinstance(size, int) else tuple(size), at_full)
+    else:
+        shape = tuple(max(round(min(n * (scale or 1.0), LONGEST)), 1) for n in shape)
+    if rate is not None:
+        shape = (max(round(min(rate * (domain.upper[0] - domain.lower[0]), LONGEST)), 1), *shape[1:])
+    return domain, shape

@@ -38,7 +38,7 @@ def report(
     """
     prepare(folder)
     header = signal.header
-    scale = max(1, min(SCALE, math.isqrt(MOST_PIXELS // header.size)))
+    scale = max(1, min(SCALE, math.isqrt(MOST_PIXELS // signal.size)))
     # work in units of one evaluation a pixel; a jet of order 1 or 2 costs about three or four of them
     parts = _shares([1, scale**2, 3, 4], progress)
     fitted = field.render(progress=parts[0])

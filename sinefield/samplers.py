@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
@@ -38,7 +38,64 @@ Sampler = Callable[[int], Batch]
 
 SINGLE = torch.empty(0, dtype=torch.float32)
 
-Indices = Int64[np.ndarray, " _"]
+
+class Shuffled:
+    """A random order of 0 … count - 1 that takes no memory: a Feistel network, walked until it is back in range.
+
+    Source: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
+
+    >>> order = Shuffled(1000, seed=(0, 1))
+    >>> sorted(order[:].tolist()) == list(range(1000))
+    True
+    """
+
+    ROUNDS = 6
+
+    def __init__(self, count: int, seed: tuple[int, ...]):
+        self.count = count
+        self.half = (max(count - 1, 1).bit_length() + 1) // 2
+        self.keys = np.random.default_rng(seed).integers(2**63, size=self.ROUNDS, dtype=np.uint64)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, where: slice | Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " _"]:
+        """The numbers at these positions of the order."""
+        if isinstance(where, slice):
+            where = np.arange(*where.indices(self.count))
+        found = self._encrypt(where.astype(np.uint64))
+        while len(beyond := np.flatnonzero(found >= self.count)):
+            found[beyond] = self._encrypt(found[beyond])
+        return found.astype(np.int64)
+
+    def _encrypt(self, number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        mask, half = np.uint64(2**self.half - 1), np.uint64(self.half)
+        left, right = number >> half, number & mask
+        for key in self.keys:
+            mixed = (right ^ key) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((mixed >> np.uint64(32)) & mask)
+        return (left << half) | right
+
+
+class Part:
+    """A stretch of a random order: what is fitted, or what is held out, without a list of it."""
+
+    def __init__(self, order: Shuffled, start: int, stop: int):
+        self.order, self.start, self.stop = order, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, where: slice | Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " _"]:
+        if isinstance(where, slice):
+            where = np.arange(*where.indices(len(self)))
+        return self.order[self.start + where]
+
+
+Indices = Int64[np.ndarray, " _"] | Part
+"""Flat indices of samples, in a list or as they are computed."""
 
 
 def shuffled(
@@ -58,20 +115,16 @@ def shuffled(
         seed: of the order.
         like: a tensor on the device and of the type that the targets get.
     """
-    count = signal.header.size if indices is None else len(indices)
+    count = signal.size if indices is None else len(indices)
     if size is None or size >= count:
-        everything = take(signal, np.arange(count) if indices is None else indices, like)
+        everything = take(signal, np.arange(count) if indices is None else indices[:], like)
         return lambda step: everything
     passes = count // size
 
-    @lru_cache(maxsize=1)
-    def order(epoch: int) -> Indices:
-        shuffled_indices = np.random.default_rng((seed, epoch)).permutation(count)
-        return shuffled_indices if indices is None else indices[shuffled_indices]
-
     def batch(step: int) -> Batch:
         epoch, part = divmod(step, passes)
-        return take(signal, order(epoch)[part * size : (part + 1) * size], like)
+        drawn = Shuffled(count, (seed, epoch))[part * size : (part + 1) * size]
+        return take(signal, drawn if indices is None else indices[drawn], like)
 
     return batch
 
@@ -97,19 +150,16 @@ def pieces(
     like: Tensor = SINGLE,
 ) -> Iterator[Batch]:
     """All samples once, in their order, `size` at a time."""
-    count = signal.header.size if indices is None else len(indices)
+    count = signal.size if indices is None else len(indices)
     for start in range(0, count, size):
         part = np.arange(start, min(start + size, count))
         yield take(signal, part if indices is None else indices[part], like)
 
 
-def take(signal: Signal, index: Indices, like: Tensor = SINGLE) -> Batch:
+def take(signal: Signal, index: Int64[np.ndarray, " n"], like: Tensor = SINGLE) -> Batch:
     """The samples with these flat indices, on the device and with targets of the type of `like`."""
-    header = signal.header
-    position = np.stack(np.unravel_index(index, header.shape), axis=-1)
-    x = np.asarray(header.domain.lower) + (position + 0.5) * np.asarray(header.step)
-    values = signal.values.reshape(-1, header.out_dim)[index]
-    target = (values - header.middle) / header.half_range
+    x, values = signal.at(index)
+    target = (values - signal.header.middle) / signal.header.half_range
     return Batch(torch.from_numpy(x).to(like.device), torch.from_numpy(target).to(like))
 
 
@@ -188,8 +238,8 @@ def split(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, In
         raise InputError(f"holdout must be a share of the samples, from 0 up to but not including 1; it is {holdout}")
     if holdout == 0:
         return None, None
-    count = round(holdout * signal.header.size)
-    if not 0 < count < signal.header.size:
-        raise InputError(f"holdout {holdout} of {signal.header.size} samples leaves nothing to fit or to judge by")
-    order = np.random.default_rng((seed, 0x5EED)).permutation(signal.header.size)
-    return np.sort(order[count:]), np.sort(order[:count])
+    count = round(holdout * signal.size)
+    if not 0 < count < signal.size:
+        raise InputError(f"holdout {holdout} of {signal.size} samples leaves nothing to fit or to judge by")
+    order = Shuffled(signal.size, (seed, 0x5EED))
+    return Part(order, count, signal.size), Part(order, 0, count)

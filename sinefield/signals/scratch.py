@@ -1,0 +1,40 @@
+"""Samples that are decoded once, into a file without a name, and read from there where they are needed."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinefield.errors import InputError
+
+
+def unpacked(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
+    """Consecutive blocks (n, …) as one array on disk, memory-mapped and read-only; the file goes with the array.
+
+    What of it is in memory is for the system to decide, so that a recording may be larger than that.
+
+    Raises:
+        InputError: no blocks, or no room for them.
+    """
+    count, first = 0, None
+    # the array keeps the file open, which has no name by which it could be left behind
+    with tempfile.TemporaryFile(prefix="sinefield-") as file:
+        try:
+            for block in blocks:
+                first = block if first is None else first
+                file.write(np.ascontiguousarray(block, dtype=first.dtype).data)
+                count += len(block)
+            file.flush()
+        except OSError as error:
+            raise InputError(
+                f"{name} cannot be unpacked in {tempfile.gettempdir()}: {error.strerror or error}; "
+                "set TMPDIR to a folder with more room"
+            ) from error
+        if first is None or count * math.prod(first.shape[1:]) == 0:
+            raise InputError(f"{name} holds no samples")
+        return np.memmap(file, first.dtype, "r", shape=(count, *first.shape[1:]))
