@@ -1,10 +1,10 @@
 """Between the pixels: a picture is fitted on its even rows and columns, and judged on all the others.
 
-    python -m benchmarks.between PICTURE … [--size 512] [--steps 1000] [--omega 30]
+    python -m benchmarks.between PICTURE … [--size 512] [--steps 1000] [--omega 30 …]
 
 Pictures are paths or names of samples; their middle is taken, in grey. Prints one Markdown table: PSNR in dB of the
 pixels that were fitted, of those between them, and of cubic convolution (Keys 1981) of the same pixels; the default
-recipe, and the same with another ω.
+recipe, and the same with other ω.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--omega", type=float, default=30.0)
+    parser.add_argument("--omega", type=float, nargs="*", default=[30.0])
     options = parser.parse_args()
-    print(f"| picture | bicubic | ω auto | fitted | between | ω {options.omega:g}: fitted | between |")
-    print("| --- |" + " ---: |" * 6)
+    others = "".join(f" ω {omega:g}: fitted | between |" for omega in options.omega)
+    print(f"| picture | bicubic | ω auto | fitted | between |{others}")
+    print("| --- |" + " ---: |" * (4 + 2 * len(options.omega)))
     for name in options.pictures:
         truth = grey(middle(read_image(name), options.size)).samples.astype(float)
         unseen = np.ones(truth.shape, bool)
@@ -48,7 +49,7 @@ def main() -> None:
             return psnr(np.square((values.clip(0, 255) - truth)[unseen] / 127.5).mean())
 
         cells = [f"{quality(bicubic(truth[::2, ::2])):.2f}"]
-        for omega in (None, options.omega):
+        for omega in (None, *options.omega):
             field = fit(even, omega=omega, steps=options.steps)
             y, x = (np.arange(options.size) / 2.0,) * 2
             points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -34,7 +34,7 @@ def main() -> None:
     reached = []
     for name in options.pictures:
         signal = middle(read_image(name), options.size)
-        steps = round(options.passes * signal.size / (RECIPES["default"].batch or signal.size))
+        steps = round(options.passes * signal.size / RECIPES["default"].samples(signal.size))
         field = fit(signal, steps=steps, seed=options.seed)
         made = field.made
         reached.append(made["psnr_db"])

@@ -33,7 +33,12 @@ from .jets import taylor as taylor
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
 from .signals import Signal as Signal
+from .signals import cropped as cropped
 from .signals import from_array as from_array
 from .signals import read_image as read_image
+from .signals.audio import from_waveform as from_waveform
+from .signals.formats import read as read
+from .signals.labelled import from_xarray as from_xarray
+from .signals.points import from_points as from_points
 
 __version__: str

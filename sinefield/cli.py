@@ -20,11 +20,12 @@ from sinefield.terminal import (
     field_path,
     follow,
     parse_crop,
+    parse_names,
     parse_omega,
     parse_size,
     plain,
     progress_bar,
-    read,
+    read_picture,
     tell,
     tell_of,
 )
@@ -42,6 +43,13 @@ app = typer.Typer(
 UsageError: Any = typer.BadParameter.__base__
 
 Picture = Annotated[str, typer.Argument(help="A picture file, or a sample: camera, astronaut, coffee, chelsea, …")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A picture, sound, video, array (.npy, .npz), table (.csv, .parquet), or a sample picture: camera, …",
+    ),
+]
 FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="A field, as `sinefield fit` writes it.")]
 Size = Annotated[str | None, typer.Option(metavar="N|WxH", help="The longest side in pixels, or width x height.")]
 Activation = "sine, relu, relu-pe, tanh, softplus, gaussian, finer or wire"
@@ -66,9 +74,22 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 
 @app.command()
 def fit(
-    picture: Picture,
+    source: Source,
     output: FieldOut = None,
     size: Size = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="A:B[,…]", help="Only a part: a range for each axis, such as 10:60,20:80, or 1.5s:3s."),
+    ] = None,
+    channel_axis: Annotated[int | None, typer.Option(help="Of an array: the axis that holds channels.")] = None,
+    key: Annotated[str | None, typer.Option(help="The name of the array in an .npz file.")] = None,
+    coordinates: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a table: the columns of coordinates.")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a table: the columns of values; the last unless given.")
+    ] = None,
+    like: Annotated[Path | None, typer.Option(metavar="FIELD", help="Start from the weights of another field.")] = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
@@ -88,16 +109,26 @@ def fit(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a picture: what comes out is a function of (y, x).
+    """Fit a signal: what comes out is a function of its coordinates, of (y, x) for a picture, of t for a sound.
 
     It stops at whichever comes first of --steps, --seconds and --psnr; without any, after 3,000 steps.
     Ctrl-C ends the fit and keeps what it has reached.
     """
+    from sinefield.field import load
     from sinefield.fit import fit as fit_signal
+    from sinefield.signals.formats import read
 
-    signal = read(picture, size)
+    signal = read(
+        source,
+        size=parse_size(size),
+        crop=parse_crop(crop),
+        channel_axis=channel_axis,
+        key=key,
+        coordinates=parse_names(coordinates),
+        values=parse_names(values),
+    )
     if report is not None:
-        from sinefield.report import prepare
+        from sinefield.reports import prepare
 
         prepare(report)
     target = field_path(output or Path(f"{signal.name}.safetensors"))
@@ -114,16 +145,17 @@ def fit(
             seconds=seconds,
             psnr=psnr,
             holdout=holdout,
+            like=None if like is None else load(like),
             seed=seed,
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, recipe, psnr),
+            progress=follow(bar, steps, seconds, recipe, psnr, signal.header.kind),
         )
     field.save(target)
     written = None
     if report is not None and field.made["stopped"] != "interrupted":
-        from sinefield.report import report as write_report
+        from sinefield.reports import report as write_report
 
         try:
             with progress_bar(say, "report") as bar:
@@ -136,55 +168,60 @@ def fit(
 @app.command()
 def render(
     field: FieldFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The picture: .png, .tif, .jpg, .webp or .npy.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="A picture, a sound, a video (a folder of .png without suffix), or .npy."),
+    ],
     size: Size = None,
-    scale: Annotated[float | None, typer.Option(help="Times the size that was fitted.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Times the size that was fitted, along each axis.")] = None,
     crop: Annotated[
-        str | None, typer.Option(metavar="Y0:Y1,X0:X1", help="A part, in the field's units, as in array slicing.")
+        str | None,
+        typer.Option(metavar="A:B[,…]", help="A part: a range for each axis, in the field's units, as in slicing."),
     ] = None,
-    layer: Annotated[str, typer.Option(help="value, gradient or laplacian.")] = "value",
+    rate: Annotated[
+        float | None, typer.Option("--rate", "--fps", help="Samples or frames for each second of the signal.")
+    ] = None,
+    slow: Annotated[float, typer.Option(help="Play a video or a sound so many times slower.")] = 1.0,
+    layer: Annotated[str, typer.Option(help="value, gradient, laplacian, or along one axis: dt, dy, dx, …")] = "value",
+    at: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="At the points of a .csv or .parquet, instead of on a grid.")
+    ] = None,
     device: Device = "cpu",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Sample a field, at any resolution.
 
-    A derivative is written as its numbers to .npy and .tif, in value per pixel (gradient) or pixel² (Laplacian); to
-    any other format as greys: the gradient's magnitude, or the Laplacian with zero at mid-grey.
+    A derivative is written as its numbers to .npy and .tif, in value per unit of coordinate; to any other picture or
+    video as greys: the gradient's magnitude, or the others with zero at mid-grey.
     """
+    from sinefield.export import render_at, render_to
     from sinefield.field import load
     from sinefield.files import check_output
     from sinefield.fit import available
-    from sinefield.plot import gradient_picture, laplacian_picture
-    from sinefield.signals.image import check_format, holds_numbers, write_grey, write_image, write_numbers
+    from sinefield.render import layer_of
 
     check_output(output)
     loaded = load(field, device=available(device))
-    numbers = holds_numbers(output)
-    if layer == "value" or not numbers:
-        check_format(output, loaded.header)
-    elif len(loaded.header.shape) != 2 and output.suffix.lower() != ".npy":
-        raise InputError(f"{output.name}: a field over {len(loaded.header.shape)} axes is no picture; use .npy")
+    layer_of(layer, loaded.header.domain)
     start = time.perf_counter()
     with progress_bar(console(quiet), "render") as bar:
-        samples = loaded.render(
-            parse_size(size),
-            scale=scale,
-            crop=parse_crop(crop),
-            layer=layer,
-            progress=lambda done: bar(done, ""),
-        )
-    if layer == "value":
-        write_image(output, samples, loaded.header)
-    elif numbers:
-        write_numbers(output, samples)
-    else:
-        write_grey(output, gradient_picture(samples) if layer == "gradient" else laplacian_picture(samples))
+        if at is not None:
+            shape = render_at(output, loaded, at, layer, lambda done: bar(done, ""))
+        else:
+            shape = render_to(
+                output,
+                loaded,
+                layer,
+                size=parse_size(size),
+                scale=scale,
+                crop=parse_crop(crop),
+                rate=rate,
+                slow=slow,
+                progress=lambda done: bar(done, ""),
+            )
     seconds = round(time.perf_counter() - start, 3)
-    dim = loaded.header.domain.dim
-    tell(
-        {"picture": str(output), "layer": layer, "shape": list(samples.shape[:dim]), "seconds": seconds}, as_json, quiet
-    )
+    tell({"file": str(output), "layer": layer, "shape": list(shape), "seconds": seconds}, as_json, quiet)
 
 
 @app.command()
@@ -243,12 +280,12 @@ def compare(
     from sinefield.fields import NETWORKS
     from sinefield.files import atomic
     from sinefield.plot import comparison
-    from sinefield.report import prepare
+    from sinefield.reports import prepare
 
     if steps is None and seconds is None:
         steps = 1000
     prepare(output)
-    signal = read(picture, size)
+    signal = read_picture(picture, size)
     names = tuple(dict.fromkeys(activation or NETWORKS))
     results: dict[str, dict[str, Any]] = {}
     say = console(quiet)
@@ -323,10 +360,10 @@ def poisson(
     They are estimated from the pixels, per pixel; the pixels themselves are not used, but for their mean at the end.
     """
     from sinefield.poisson import reconstruct
-    from sinefield.report import poisson_report, prepare
+    from sinefield.reports import poisson_report, prepare
     from sinefield.signals import grey as as_grey
 
-    signal = read(picture, size)
+    signal = read_picture(picture, size)
     signal = as_grey(signal) if grey else signal
     if report is not None:
         prepare(report)
@@ -387,11 +424,11 @@ def blend(
 ) -> None:
     """Blend two pictures by their gradients: everywhere, or A into B where a mask is white."""
     from sinefield.poisson import blend as blend_pictures
-    from sinefield.report import blend_report, prepare
+    from sinefield.reports import blend_report, prepare
     from sinefield.signals import grey as as_grey
     from sinefield.signals import read_mask
 
-    pair = [read(picture, size) for picture in (one, other)]
+    pair = [read_picture(picture, size) for picture in (one, other)]
     first, second = [as_grey(signal) for signal in pair] if grey else pair
     where = None if mask is None else read_mask(mask, second.header.shape)
     if report is not None:

@@ -112,9 +112,10 @@ def from_samples(
     return box(lower, upper, axes, units)
 
 
-def stretched(domain: Domain, shape: Sequence[int]) -> Domain:
-    """The domain with the first and last of `shape` samples of every axis at -1 and 1: the official code's grid."""
+def stretched(domain: Domain, shape: Sequence[int], to: float = 1.0) -> Domain:
+    """The domain with the first and last of `shape` samples of every axis at -to and to: the official code's grid."""
     half = tuple(
-        (high - low) / 2 * (max(n - 1, 1) / n) for low, high, n in zip(domain.lower, domain.upper, shape, strict=True)
+        (high - low) / (2 * to) * (max(n - 1, 1) / n)
+        for low, high, n in zip(domain.lower, domain.upper, shape, strict=True)
     )
     return Domain(domain.lower, domain.upper, domain.axes, domain.units, half)

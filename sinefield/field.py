@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from sinefield.jets import propagate
 from sinefield.render import Points
 from sinefield.signals import Crop, Header
 from sinefield.signals.signal import check_shape
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class Field(Network):
@@ -109,6 +112,26 @@ class Field(Network):
         domain, shape = render.window(self.header, size, scale, crop, rate)
         check_shape(shape)
         return render.gathered(self.stream(domain, shape, layer=layer, progress=progress), shape)
+
+    def to_xarray(
+        self,
+        size: int | Sequence[int] | None = None,
+        *,
+        scale: float | None = None,
+        crop: Crop | None = None,
+        rate: float | None = None,
+        layer: str = "value",
+    ) -> xarray.DataArray:
+        """What `render` gives, with its axes, coordinates, units and channels; needs xarray.
+
+        Raises:
+            InputError: xarray is not installed, or what `render` raises.
+        """
+        from sinefield.signals.labelled import labelled
+
+        domain, shape = render.window(self.header, size, scale, crop, rate)
+        samples = self.render(size, scale=scale, crop=crop, rate=rate, layer=layer)
+        return labelled(samples, domain, shape, self.header)
 
     def stream(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import signal as signals_of_the_system
 import threading
@@ -24,12 +25,12 @@ from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fields import Network, Perceptron
+from sinefield.fields import NETWORKS, Network, Perceptron
 from sinefield.loss import add_gradient, mean_square, total
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.problems.regression import clipped_difference, difference, regression
-from sinefield.recipes import RECIPES, Recipe, build, default_steps, judged
+from sinefield.recipes import Recipe, build, default_steps, judged, recipe_for
 from sinefield.render import sample
 from sinefield.samplers import Indices, Shuffled, pieces, shuffled, split
 from sinefield.signals import Signal, from_array
@@ -91,6 +92,7 @@ def fit(
     seconds: float | None = None,
     psnr: float | None = None,
     holdout: float = 0.0,
+    like: Field | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -108,10 +110,11 @@ def fit(
         activation: of the network, a name in `sinefield.fields.NETWORKS`.
         width, depth: units in a hidden layer, hidden layers after the first; 256 and 3 unless given.
         omega: ω of the first layer; by the signal's spectrum and sampling rate unless given.
-        recipe: a name in `sinefield.recipes.RECIPES`.
+        recipe: "default", or "paper" for the official code's.
         steps, seconds, psnr: when to stop, whichever comes first; the recipe's number of steps if none is given,
             ten times as many at most if the quality alone is given.
         holdout: the share of the samples, drawn with the seed, that is kept out of the fit and judged apart.
+        like: a field to start from, as the next take does from the last one; activation, width, depth and ω are its.
         seed: of weights, batches and the share that is held out.
         device, dtype: where and in which precision (torch.float32 or torch.float64).
         checkpoint: a folder to save the whole state in now and then.
@@ -133,39 +136,44 @@ def fit(
         signal = from_array(signal, channel_axis=channel_axis)
     elif channel_axis is not None:
         raise InputError("channel_axis is for arrays; this signal names its channels itself")
-    limit = default_steps(recipe, psnr)
+    plan, header = recipe_for(recipe, signal.header.kind), signal.header
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype must be torch.float32 or torch.float64; it is {dtype}")
     if not 0 <= seed < 2**63:
         raise InputError(f"the seed must be from 0 to 2⁶³ - 1; it is {seed}")
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint folder to go on from")
-    plan, header = RECIPES[recipe], signal.header
     if steps is None and seconds is None:
-        steps = limit
+        steps = default_steps(plan, psnr)
     stop = Stop(steps, seconds, psnr)
     seen, unseen = split(signal, holdout, seed)
-    network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
-    field = start(network.to(dtype), signal, plan, {"recipe": recipe, "activation": activation, "seed": seed}, device)
-    made, function, like = field.made, field.function, network.weights[0]
+    if like is None:
+        network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
+    else:
+        network = copied(like.network, {"width": width, "depth": depth, "omega_first": omega})
+        activation = next(name for name, kind in NETWORKS.items() if type(network) is kind)
+    made = {"recipe": recipe, "activation": activation, "seed": seed}
+    made |= {} if like is None else {"like": like.made.get("source")}
+    field = start(network.to(dtype), signal, plan, made, device)
+    made, function, weight = field.made, field.function, network.weights[0]
     made |= {"holdout": holdout, **({"omega": omega} if (omega := getattr(network, "omega_first", None)) else {})}
-    few = spread(signal, seen, seed)
+    few, batch = spread(signal, seen, seed), plan.samples(signal.size)
 
     def judge() -> float:
-        error = _mean_square(function, signal, few, like, crew)
+        error = _mean_square(function, signal, few, weight, crew)
         near = psnr is not None and decibels(error) >= psnr
-        return _mean_square(function, signal, seen, like, crew) if near else error
+        return _mean_square(function, signal, seen, weight, crew) if near else error
 
-    with Crew(like.device) as crew:
+    with Crew(weight.device) as crew:
         state, stopped = minimise(
             function,
-            regression(shuffled(signal, plan.batch, indices=seen, seed=seed, like=like)),
+            regression(shuffled(signal, batch, indices=seen, seed=seed, like=weight)),
             plan.optimise(field.network, activation),
             stop,
             judge=judge,
             constant=_variance(signal, few),
             # going forward is a third of a step's work, so that this is a thirtieth of the time
-            judge_every=max(10, math.ceil(10 * len(few) / (plan.batch or signal.size))),
+            judge_every=max(10, math.ceil(10 * len(few) / batch)),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={
@@ -185,6 +193,19 @@ def fit(
     except KeyboardInterrupt:  # judging a large signal takes a while; what was fitted is not lost by it
         field.made |= {"stopped": "interrupted", "mse": state.best_mse, "psnr_db": state.psnr, "ssim": None}
     return field
+
+
+def copied(network: Perceptron, given: dict[str, Any]) -> Perceptron:
+    """A network of the same architecture with the same weights.
+
+    Raises:
+        InputError: an option that says something else.
+    """
+    has = network.config()
+    for name, value in given.items():
+        if value is not None and value != has.get(name):
+            raise InputError(f"the field to start from has {name} = {has.get(name)}, not {value}; leave it out")
+    return copy.deepcopy(network)
 
 
 def start(network: Perceptron, signal: Signal, plan: Recipe, made: dict[str, Any], device: torch.device | str) -> Field:
@@ -355,7 +376,7 @@ def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: I
     Of more than four million samples it is estimated by one million of them, `judged_by`.
     """
     header, whole = signal.header, signal.size <= ALL
-    errors, found = [], dict[str, Any]({"ssim": None})
+    errors: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     values = np.empty((signal.size if whole else 0, header.out_dim), np.float32)
     for indices in (seen, unseen) if unseen is not None else (seen,):
         some = spread(signal, indices, 0, signal.size if whole else JUDGED_IN_END)[:]
@@ -364,7 +385,7 @@ def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: I
         if whole:
             values[some] = fitted
     (which, error), *rest = errors
-    found |= {"mse": (mse := float(error.mean())), "psnr_db": decibels(mse)}
+    found: dict[str, Any] = {"mse": (mse := float(error.mean())), "psnr_db": decibels(mse)}
     if rest:
         found["psnr_unseen_db"] = decibels(float(rest[0][1].mean()))
     if not whole:
@@ -375,9 +396,11 @@ def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: I
         each = np.bincount(frame, error)[count > 0] / count[count > 0]
         found |= {"psnr_frames_db": [round(decibels(float(mse)), 3) for mse in each]}
         found |= {f"psnr_{name}_db": float(getattr(np, name)(found["psnr_frames_db"])) for name in ("mean", "std")}
-    if header.kind == "image" and whole:
-        estimate = header.quantise(values * header.half_range + header.middle)
-        found["ssim"] = ssim(signal.values, estimate.reshape(signal.values.shape), float(2 * header.half_range.max()))
+    if header.kind == "image":
+        estimate = (
+            header.quantise(values * header.half_range + header.middle).reshape(signal.values.shape) if whole else None
+        )
+        found["ssim"] = None if estimate is None else ssim(signal.values, estimate, float(2 * header.half_range.max()))
     return found
 
 

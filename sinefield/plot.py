@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sinefield.files import atomic
 from sinefield.metrics import psnr
+from sinefield.shades import limit, magnitude, signed
 from sinefield.signals import Header
 
 Array = NDArray[Any]
@@ -29,17 +30,6 @@ STYLE: Any = {
 }
 
 
-def magnitude(gradient: Array) -> Array:
-    """|∇Φ| of (height, width, d) or (height, width, c, d): over all channels together."""
-    squares: Array = np.square(gradient.astype(np.float64)).reshape(*gradient.shape[:2], -1).sum(-1)
-    return np.sqrt(squares)
-
-
-def signed(laplacian: Array) -> Array:
-    """A Laplacian (height, width[, c]) with its channels averaged."""
-    return laplacian if laplacian.ndim == 2 else laplacian.mean(-1)
-
-
 def as_colours(samples: Array, header: Header) -> Array:
     """Samples (height, width[, c]) of a picture as greys or RGB(A) in [0, 1], for a figure."""
     low, high = min(header.low), max(header.high)
@@ -49,18 +39,6 @@ def as_colours(samples: Array, header: Header) -> Array:
     if header.channels == ("L", "A"):
         return shown[..., [0, 0, 0, 1]]
     return shown if shown.ndim == 2 or shown.shape[-1] in (3, 4) else shown[..., :3].mean(-1)
-
-
-def gradient_picture(gradient: Array) -> Array:
-    """|∇Φ| as 8-bit greys: black is none, white the 99.9th percentile."""
-    size = magnitude(gradient)
-    return np.rint(np.clip(size / (_limit(size) or 1), 0, 1) * 255).astype(np.uint8)
-
-
-def laplacian_picture(laplacian: Array) -> Array:
-    """ΔΦ as 8-bit greys: mid-grey is zero, white the 99.9th percentile of |ΔΦ|, black its negative."""
-    value = signed(laplacian)
-    return np.rint(np.clip(value / (_limit(value) or 1) / 2 + 0.5, 0, 1) * 255).astype(np.uint8)
 
 
 def contact_sheet(
@@ -84,27 +62,27 @@ def contact_sheet(
     height, width = truth.shape[:2]
     quality = f"{made['psnr_db']:.1f} dB" if made["psnr_db"] is not None else "exact"
     slope, curvature = magnitude(gradient), signed(laplacian)
-    with _figure(path, (14, 7)) as figure:
+    with figure_at(path, (14, 7)) as figure:
         (one, two, three, four), (five, six, seven, eight) = figure.subplots(2, 4)
-        _picture(one, as_colours(truth, header), f"the picture, {width} × {height} pixels")
-        _picture(two, as_colours(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
+        picture_at(one, as_colours(truth, header), f"the picture, {width} × {height} pixels")
+        picture_at(two, as_colours(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
         error_map(three, header, truth, fitted)
         training_curve(four, made["history"])
-        _scaled(five, slope, "its exact gradient, |∇Φ| per px", "magma", 0, _limit(slope))
-        _scaled(six, curvature, "its exact Laplacian, ΔΦ per px²", "RdBu_r", -_limit(curvature), _limit(curvature))
-        _picture(seven, as_colours(pixels, header), "a detail of the picture")
-        _picture(eight, as_colours(enlarged, header), f"the field there, sampled {scale:g}× as finely")
+        scaled_at(five, slope, "its exact gradient, |∇Φ| per px", "magma", 0, limit(slope))
+        scaled_at(six, curvature, "its exact Laplacian, ΔΦ per px²", "RdBu_r", -limit(curvature), limit(curvature))
+        picture_at(seven, as_colours(pixels, header), "a detail of the picture")
+        picture_at(eight, as_colours(enlarged, header), f"the field there, sampled {scale:g}× as finely")
 
 
 def save_training_curve(path: Path, made: Mapping[str, Any]) -> None:
     """The PSNR against time, by itself."""
-    with _figure(path, (6.4, 3.6)) as figure:
+    with figure_at(path, (6.4, 3.6)) as figure:
         training_curve(figure.subplots(), made["history"])
 
 
 def save_error_map(path: Path, header: Header, truth: Array, fitted: Array) -> None:
     """The absolute error with its scale, by itself."""
-    with _figure(path, (5.6, 4.6)) as figure:
+    with figure_at(path, (5.6, 4.6)) as figure:
         error_map(figure.subplots(), header, truth, fitted)
 
 
@@ -121,7 +99,7 @@ def error_map(axes: Axes, header: Header, truth: Array, fitted: Array) -> None:
     span = 2 * header.half_range.max() / 100
     error = np.abs(fitted.astype(np.float64) - truth.astype(np.float64)) / span
     error = error if error.ndim == 2 else error.max(-1)
-    _scaled(axes, error, "error, in % of the value range", "inferno", 0, _limit(error))
+    scaled_at(axes, error, "error, in % of the value range", "inferno", 0, limit(error))
 
 
 def reconstruction(
@@ -137,7 +115,7 @@ def reconstruction(
     slopes, curvatures = (magnitude(truth[1]), magnitude(found[1])), (signed(truth[2]), signed(found[2]))
     qualities = [made["psnr_db"], made.get("gradient_psnr_db"), made.get("laplacian_psnr_db")]
     said = [f", {quality:.1f} dB" if quality is not None else "" for quality in qualities]
-    with _figure(path, (11, 7)) as figure:
+    with figure_at(path, (11, 7)) as figure:
         axes = figure.subplots(2, 3)
         for row, (samples, slope, curvature) in enumerate(zip((truth[0], found[0]), slopes, curvatures, strict=True)):
             what = (
@@ -149,9 +127,9 @@ def reconstruction(
                     f"its exact Laplacian{said[2]}",
                 )
             )
-            _picture(axes[row, 0], as_colours(samples, header), what[0])
-            _scaled(axes[row, 1], slope, what[1], "magma", 0, _limit(slopes[0]))
-            _scaled(axes[row, 2], curvature, what[2], "RdBu_r", -_limit(curvatures[0]), _limit(curvatures[0]))
+            picture_at(axes[row, 0], as_colours(samples, header), what[0])
+            scaled_at(axes[row, 1], slope, what[1], "magma", 0, limit(slopes[0]))
+            scaled_at(axes[row, 2], curvature, what[2], "RdBu_r", -limit(curvatures[0]), limit(curvatures[0]))
 
 
 def blending(
@@ -175,18 +153,18 @@ def blending(
     slope, exact = magnitude(wanted), magnitude(found[1])
     off = magnitude(wanted - found[1].reshape(wanted.shape))
     names = made["from"]
-    with _figure(path, (11, 7)) as figure:
+    with figure_at(path, (11, 7)) as figure:
         (one, two, three), (four, five, six) = figure.subplots(2, 3)
-        _picture(one, as_colours(pair[0], header), f"A, {names[0]}")
-        _picture(two, as_colours(pair[1], header), f"B, {names[1]}")
+        picture_at(one, as_colours(pair[0], header), f"A, {names[0]}")
+        picture_at(two, as_colours(pair[1], header), f"B, {names[1]}")
         if mask is not None:
             for axes in (one, two):
                 axes.contour(mask, levels=[0.5], colors="tab:orange", linewidths=1)
         how = "the blend" if mask is None else "A cloned into B"
-        _picture(three, as_colours(found[0], header), how)
-        _scaled(four, slope, "the gradient it was to have, per px", "magma", 0, _limit(slope))
-        _scaled(five, exact, f"its exact gradient, {made['gradient_psnr_db']:.1f} dB", "magma", 0, _limit(slope))
-        _scaled(six, off, "what differs, on the same scale", "magma", 0, _limit(slope))
+        picture_at(three, as_colours(found[0], header), how)
+        scaled_at(four, slope, "the gradient it was to have, per px", "magma", 0, limit(slope))
+        scaled_at(five, exact, f"its exact gradient, {made['gradient_psnr_db']:.1f} dB", "magma", 0, limit(slope))
+        scaled_at(six, off, "what differs, on the same scale", "magma", 0, limit(slope))
 
 
 def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
@@ -196,17 +174,17 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
         results: for each activation its `value`, `gradient`, `laplacian` and `made`; a row is drawn on one scale.
     """
     best = max(results.values(), key=lambda result: result["made"]["psnr_db"] or np.inf)
-    steepest, curviest = _limit(magnitude(best["gradient"])), _limit(signed(best["laplacian"]))
+    steepest, curviest = limit(magnitude(best["gradient"])), limit(signed(best["laplacian"]))
     columns = len(results)
-    with _figure(path, (max(2.1 * columns + 0.8, 7), 11)) as figure:
+    with figure_at(path, (max(2.1 * columns + 0.8, 7), 11)) as figure:
         top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[6.8, 4.2]))
         values, slopes, curvatures = top.subplots(3, columns, squeeze=False)
         for index, (name, result) in enumerate(results.items()):
             quality = result["made"]["psnr_db"]
             title = f"{name}, {quality:.1f} dB" if quality else name
-            _picture(values[index], as_colours(result["value"], header), title)
-            slope = _shown(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
-            curvature = _shown(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
+            picture_at(values[index], as_colours(result["value"], header), title)
+            slope = shown_at(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
+            curvature = shown_at(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
         top.colorbar(slope, ax=list(slopes), label="gradient, |∇Φ| per px", aspect=12, pad=0.01)
         top.colorbar(curvature, ax=list(curvatures), label="Laplacian, ΔΦ per px²", aspect=12, pad=0.01)
         axes = bottom.subplots()
@@ -234,7 +212,7 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
 
 
 @contextmanager
-def _figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+def figure_at(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
     """A figure that is drawn without a display and saved when the block ends."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -243,19 +221,19 @@ def _figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
             figure.savefig(temporary)
 
 
-def _picture(axes: Axes, shown: Array, title: str) -> None:
+def picture_at(axes: Axes, shown: Array, title: str) -> None:
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(shown))
     axes.set_title(title)
     axes.axis("off")
 
 
-def _scaled(axes: Axes, shown: Array, title: str, colours: str, low: float, high: float) -> None:
-    drawn = _shown(axes, shown, colours, low, high)
+def scaled_at(axes: Axes, shown: Array, title: str, colours: str, low: float, high: float) -> None:
+    drawn = shown_at(axes, shown, colours, low, high)
     axes.set_title(title)
     axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
 
 
-def _shown(axes: Axes, shown: Array, colours: str, low: float, high: float) -> AxesImage:
+def shown_at(axes: Axes, shown: Array, colours: str, low: float, high: float) -> AxesImage:
     axes.axis("off")
     return axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
 
@@ -264,8 +242,3 @@ def _aspect(shown: Array) -> Literal["equal", "auto"]:
     """True proportions, unless a picture is so long that nothing would be seen of it."""
     height, width = shown.shape[:2]
     return "equal" if max(height, width) <= 10 * min(height, width) else "auto"
-
-
-def _limit(values: Array) -> float:
-    """The 99.9th percentile of the absolute values: a few outliers must not darken a picture."""
-    return float(np.quantile(np.abs(values), 0.999))

@@ -29,7 +29,7 @@ from sinefield.problems.poisson import (
     walks_out,
 )
 from sinefield.problems.regression import difference
-from sinefield.recipes import RECIPES, Recipe, build, default_steps
+from sinefield.recipes import Recipe, build, recipe_for
 from sinefield.render import on_grid
 from sinefield.samplers import Indices, jittered, pieces, shuffled
 from sinefield.signals import (
@@ -109,14 +109,14 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
-    limit, plan = default_steps(recipe, None), _plan(recipe)
+    plan = _plan(recipe)
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
     network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": recipe, "activation": activation, "seed": seed, "from": source, "stencil": stencil}
     field = start(network, signal, plan, made, device)
     like = field.network.weights[0]
-    batches = shuffled(target, plan.batch, seed=seed, like=like)
+    batches = shuffled(target, plan.samples(target.size), seed=seed, like=like)
     # the network's values are on [-1, 1] and the target's too: the ratio of what these stand for
     scale = _half(signal) / _half(target)
     gain, weight = (1.0, 1.0) if recipe == "default" else _official(field, source, scale)
@@ -125,7 +125,7 @@ def reconstruct(
     if source == "gradient" and recipe == "default":
         constraints.append(_lines(line_integrals(target, signal.header.domain.dim), signal, seed, like))
     optimiser = plan.optimise(field.network, activation, RATE[source] if recipe == "default" else 1.0)
-    stop = Stop(limit if steps is None and seconds is None else steps, seconds)
+    stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     known = [(matches, target, None)]
     [error] = _descend(field, constraints, known, optimiser, stop, checkpoint, resume, progress)
     field.made[f"{source}_psnr_db"] = decibels(error / weight)
@@ -275,10 +275,12 @@ def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor)
 
 def _plan(recipe: str) -> Recipe:
     """A recipe for derivatives, which weigh high frequencies more: a lower ω, and a rate that falls sooner."""
-    plan = RECIPES[recipe]
+    plan = recipe_for(recipe, "image")
     if recipe == "paper":
         return plan
-    return replace(plan, omega=lambda signal: 30.0 * signal.header.domain.dim, optimiser=partial(Soap, held=50))
+    return replace(
+        plan, omega=lambda signal, parameters: 30.0 * signal.header.domain.dim, optimiser=partial(Soap, held=50)
+    )
 
 
 def _official(field: Field, source: str, scale: float) -> tuple[float, float]:

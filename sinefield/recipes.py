@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from sinefield.soap import Soap, averaged
 WIDTH = 256
 """Of a network, unless given; what the learning rates are chosen for."""
 
-FASTEST, SLOWEST = 0.47, 3.0
+FASTEST, SLOWEST, SAMPLES = 0.47, 3.0, 4
 """The highest frequency of a first layer, at most so many radians a sample, since a field with more rings between its
-samples; and at least so many on half the domain."""
+samples; at least so many on half the domain; and so many samples a parameter, beyond which the field cannot follow each
+of them and what counts is a coarser grid."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Recipe:
     Attributes:
         optimiser: groups of parameters, learning rate ↦ optimiser.
         rate: the learning rate for each activation, at a width of 256.
-        batch: samples in a step; None for all.
+        batch: samples in a step, or their share if it is below 1; None for all.
         steps: how long, where nothing else is said.
-        omega: ω of the first layer of a sine network, from the signal.
+        omega: ω of the first layer of a sine network, from the signal and the number of parameters.
         place: the domain as the network sees it, from the signal's domain and shape.
+        width: of the network.
         fixed: network options that the recipe does not leave open.
         steady: the ω of the first layer from which its rate falls as 1 / ω. A step moves its phases by ω times as
             much as its weights: at the 3,000 of a sound, by more than a turn.
@@ -44,12 +46,17 @@ class Recipe:
 
     optimiser: Callable[[Iterable[dict[str, Any]], float], Optimizer]
     rate: dict[str, float]
-    batch: int | None
+    batch: float | None
     steps: int
-    omega: Callable[[Signal], float]
+    omega: Callable[[Signal, int], float]
     place: Callable[[Domain, tuple[int, ...]], Domain]
+    width: int = WIDTH
     fixed: tuple[str, ...] = ()
     steady: float = math.inf
+
+    def samples(self, count: int) -> int:
+        """How many of so many samples go into a step."""
+        return count if self.batch is None else max(int(self.batch if self.batch >= 1 else self.batch * count), 1)
 
     def optimise(self, network: Perceptron, activation: str, share: float = 1.0) -> Optimizer:
         """The optimiser of a network's parameters, at a share of the recipe's rate.
@@ -64,20 +71,31 @@ class Recipe:
         return self.optimiser([{"params": rest, "lr": rate}, {"params": first, "lr": slow * rate}], rate)
 
 
-def natural_omega(signal: Signal) -> float:
+def natural_omega(signal: Signal, parameters: int) -> float:
     """ω of the first layer for which a network begins with a signal's frequencies, by its spectrum and sampling rate.
 
     The first layer is sin(ω (W x + b)) with W ~ U(-1/d, 1/d) and x on [-1, 1], so ω / d is its highest frequency along
     an axis.
     """
     header, dim = signal.header, signal.header.domain.dim
-    fastest = np.minimum(dim * pace(signal), FASTEST / np.asarray(header.step)) * header.domain.half
+    coarser = max(signal.size / (SAMPLES * parameters), 1.0) ** (1 / dim)
+    fastest = np.minimum(dim * pace(signal), FASTEST / (coarser * np.asarray(header.step))) * header.domain.half
     return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
 
 
 def adam(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
     return Adam(groups, lr=rate)
 
+
+PAPER = Recipe(
+    optimiser=adam,
+    rate=dict.fromkeys(NETWORKS, 1e-4),
+    batch=None,
+    steps=10_000,
+    omega=lambda signal, parameters: 30.0,
+    place=stretched,
+    fixed=("width", "depth", "omega"),
+)
 
 RECIPES = {
     "default": Recipe(
@@ -99,28 +117,28 @@ RECIPES = {
         place=lambda domain, shape: domain,
         steady=60.0,
     ),
-    "paper": Recipe(
-        optimiser=adam,
-        rate=dict.fromkeys(NETWORKS, 1e-4),
-        batch=None,
-        steps=10_000,
-        omega=lambda signal: 30.0,
-        place=stretched,
-        fixed=("width", "depth", "omega"),
-    ),
+    "paper": PAPER,
+    # time goes from -100 to 100
+    "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
+    "paper, video": replace(PAPER, steps=100_000, batch=38e-4, width=1024),
 }
-"""`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter."""
+"""`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter, for each kind."""
 
 
-def default_steps(recipe: str, psnr: float | None) -> int:
-    """How long a fit goes on that no steps or seconds end: a quality alone may be out of reach.
+def recipe_for(name: str, kind: str) -> Recipe:
+    """The recipe of that name for a kind of signal.
 
     Raises:
-        InputError: an unknown recipe.
+        InputError: there is none.
     """
-    if recipe not in RECIPES:
-        raise InputError(f"there is no recipe {recipe!r}; choose from {', '.join(RECIPES)}")
-    return RECIPES[recipe].steps * (1 if psnr is None else 10)
+    if name not in RECIPES:
+        raise InputError(f"there is no recipe {name!r}; choose from default, paper")
+    return RECIPES.get(f"{name}, {kind}", RECIPES[name])
+
+
+def default_steps(plan: Recipe, psnr: float | None) -> int:
+    """How long a fit goes on that no steps or seconds end: a quality alone may be out of reach."""
+    return plan.steps * (1 if psnr is None else 10)
 
 
 def build(
@@ -133,7 +151,7 @@ def build(
     omega: float | None = None,
     seed: int = 0,
 ) -> Perceptron:
-    """A network for a signal, 256 wide with 3 hidden layers after the first and the recipe's ω unless given.
+    """A network for a signal, with 3 hidden layers after the first and the recipe's width and ω unless given.
 
     Raises:
         InputError: an unknown activation, an option that the recipe fixes, an ω for a network without one.
@@ -148,9 +166,13 @@ def build(
             f"this recipe fixes {', '.join(recipe.fixed)}; leave {', '.join(ruled)} out or take another recipe"
         )
     network, header = NETWORKS[activation], signal.header
-    options: dict[str, Any] = {"width": WIDTH if width is None else width, "depth": 3 if depth is None else depth}
+    options: dict[str, Any] = {
+        "width": recipe.width if width is None else width,
+        "depth": 3 if depth is None else depth,
+    }
     if activation in ("sine", "finer"):
-        options["omega_first"] = float(omega if omega is not None else recipe.omega(signal))
+        parameters = max(options["depth"], 1) * options["width"] ** 2
+        options["omega_first"] = float(omega if omega is not None else recipe.omega(signal, parameters))
     elif omega is not None and activation == "wire":
         options["omega_first"] = float(omega)
     elif omega is not None:

@@ -32,10 +32,11 @@ def tell_of(field: Field, target: Path, report: dict[str, str] | None, as_json: 
         raise typer.Exit(130)
 
 
-def read(picture: str, size: str | None) -> Signal:
+def read_picture(source: str, size: str | None) -> Signal:
+    """A picture, at a size as it was written."""
     from sinefield.signals import read_image, resized
 
-    signal, wanted = read_image(picture), parse_size(size)
+    signal, wanted = read_image(source), parse_size(size)
     return signal if wanted is None else resized(signal, wanted)  # type: ignore[arg-type]
 
 
@@ -71,12 +72,17 @@ def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | No
     if text is None:
         return None
     try:
-        ranges = [part.split(":") for part in text.split(",")]
+        ranges = [[bound.strip().removesuffix("s") for bound in part.split(":")] for part in text.split(",")]
         return [(float(start) if start else None, float(stop) if stop else None) for start, stop in ranges]
     except ValueError as error:
         raise InputError(
-            f"--crop {text} is no crop; write a range for each axis, such as 10:60,20:80 (rows, columns)"
+            f"--crop {text} is no crop; write a range for each axis, such as 10:60,20:80 (rows, columns) or 1.5s:3s"
         ) from error
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """ "lon,lat" is two names."""
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def console(quiet: bool) -> Console:
@@ -102,11 +108,16 @@ def progress_bar(console: Console, verb: str) -> Iterator[Callable[[float, str],
 
 
 def follow(
-    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, recipe: str, psnr: float | None
+    bar: Callable[[float, str], None],
+    steps: int | None,
+    seconds: float | None,
+    recipe: str,
+    psnr: float | None,
+    kind: str = "image",
 ) -> Callable[[State], None]:
-    from sinefield.recipes import default_steps
+    from sinefield.recipes import default_steps, recipe_for
 
-    most = steps or (None if seconds else default_steps(recipe, psnr))
+    most = steps or (None if seconds else default_steps(recipe_for(recipe, kind), psnr))
 
     def progress(state: State) -> None:
         done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)

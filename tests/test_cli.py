@@ -140,7 +140,7 @@ def test_help_names_every_activation():
         (["fit", "camera", "--size", "0"], "size"),
         (["fit", "camera", "--device", "abacus"], "abacus"),
         (["fit", "camera", "--nonsense"], "--nonsense"),
-        (["fit"], "PICTURE"),
+        (["fit"], "SOURCE"),
         (["render", "text.png", "-o", "a.png"], "no sinefield file"),
         (["render", "gone.safetensors", "-o", "a.png"], "does not exist"),
         (["render", "FIELD", "-o", "a.xyz"], "no picture format"),

@@ -376,13 +376,15 @@ def test_progress_hears_of_every_step():
 
 def test_omega_is_the_signals_own():
     wave = np.sin(np.arange(3000) * 0.02)
-    slow, fast = (natural_omega(sf.from_array(np.sin(np.arange(3000) * pace))) for pace in (0.02, 0.1))
+    slow, fast = (natural_omega(sf.from_array(np.sin(np.arange(3000) * pace)), 10**5) for pace in (0.02, 0.1))
     assert slow == pytest.approx(0.02 * 1500, rel=0.15)  # radians on half the domain
     assert fast == pytest.approx(5 * slow, rel=0.1)
-    assert natural_omega(sf.from_array(wave, step=(0.001,), units=("s",))) == slow
+    assert natural_omega(sf.from_array(wave, step=(0.001,), units=("s",)), 10**5) == slow
     noise = np.random.default_rng(0).random((64, 64))
-    assert natural_omega(sf.from_array(noise)) == pytest.approx(2 * 0.47 * 32, rel=0.01)  # by the sampling rate
-    assert natural_omega(sf.from_array(np.full((5, 6), 2.0))) == 6  # nothing to go by
+    assert natural_omega(sf.from_array(noise), 10**5) == pytest.approx(2 * 0.47 * 32, rel=0.01)  # by the sampling rate
+    # of sixteen samples for each that a network can follow, it sees a quarter along each of two axes
+    assert natural_omega(sf.from_array(noise), 64) == pytest.approx(2 * 0.47 * 32 / 4, rel=0.01)
+    assert natural_omega(sf.from_array(np.full((5, 6), 2.0)), 10**5) == 6  # nothing to go by
 
 
 def test_the_first_layers_steps_follow_its_omega():

@@ -29,8 +29,9 @@ FLOW = (
     ("recipes", "state"),
     ("fit",),
     ("poisson",),
-    ("compare", "bench", "plot"),
-    ("report",),
+    ("compare", "bench", "shades"),
+    ("plot", "export"),
+    ("reports",),
     ("terminal",),
     ("cli",),
     ("__main__",),
@@ -75,7 +76,7 @@ def loaded(code):
     return set(run.stdout.split("\n")[-2].split())
 
 
-HEAVY = {"matplotlib", "skimage", "tifffile", "imagecodecs", "scipy", "av", "trimesh"}
+HEAVY = {"matplotlib", "skimage", "tifffile", "imagecodecs", "scipy", "av", "soundfile", "pyarrow", "xarray", "trimesh"}
 
 
 def test_import_loads_nothing_heavy():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import subprocess
-import sys
+import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +15,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
-from sinefield.signals.signal import Header, Signal, check_finite, parse_shape, value_range
+from sinefield.signals import scratch
+from sinefield.signals.array import write_array
+from sinefield.signals.pieces import regrouped
+from sinefield.signals.signal import Header, Signal, check_finite, check_shape, parse_shape, parts, value_range
+from sinefield.signals.tiff import MODE_OF_BANDS, TIFF_SUFFIXES, check_pixels, oriented, read_tiff, write_tiff
 
 MAX_PIXELS = 500_000_000
-"""Larger pictures are refused before they are decoded: they are more likely a decompression bomb."""
+"""Larger pictures are not decoded into memory: they are more likely a decompression bomb. A TIFF need not be."""
 
 SAMPLES = (
     *("astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "horse"),
@@ -30,11 +32,9 @@ SAMPLES = (
 
 _FILE_OF_SAMPLE = {"hubble": "hubble_deep_field.jpg", "retina": "retina.jpg", "rocket": "rocket.jpg"}
 _CHANNELS = {"L": (), "LA": ("L", "A"), "RGB": tuple("RGB"), "RGBA": tuple("RGBA"), "CMYK": tuple("CMYK")}
-_MODE_OF_BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_AT_ONCE = 2**24
 _WITHOUT_ALPHA = (".jpg", ".jpeg")
-_TIFF = (".tif", ".tiff")
-_WRITABLE = (".png", *_TIFF, *_WITHOUT_ALPHA, ".webp", ".npy")
-_SAFE_COMPRESSIONS = (1, 8, 32946)  # none and deflate
+_WRITABLE = (".png", *TIFF_SUFFIXES, *_WITHOUT_ALPHA, ".webp", ".npy")
 
 
 def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
@@ -42,10 +42,11 @@ def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
 
     Palette and 1-bit pictures come as the colours they show, CMYK as its four channels, alpha is a channel, and an
     EXIF orientation is applied. Integer samples map their type's whole range to [-1, 1], float samples their own.
+    A large TIFF stays on disk and may be larger than the memory.
 
     Args:
         source: a path, or one of `SAMPLES`.
-        max_pixels: refuse more than this many pixels.
+        max_pixels: refuse to decode more than this many pixels into memory.
 
     Raises:
         InputError: the file is missing, empty, truncated, no picture, too large, or holds NaN.
@@ -73,7 +74,7 @@ def from_pixels(values: NDArray[Any], mode: str, name: str = "picture") -> Signa
         low, high = (float(info.min),) * values.shape[-1], (float(info.max),) * values.shape[-1]
     shape = values.shape[:2]
     domain = from_samples(shape, axes=("y", "x"), units=("px", "px"))
-    return Signal(values, Header("image", domain, shape, _CHANNELS[mode], str(values.dtype), low, high), name)
+    return Signal(values, Header("image", domain, shape, _CHANNELS[mode], values.dtype.name, low, high), name)
 
 
 def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
@@ -86,11 +87,7 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
     height, width = parse_shape(size, signal.header)
     if height * width > MAX_PIXELS:
         raise InputError(f"{width} × {height} pixels are more than the {MAX_PIXELS / 1e6:,.0f} million held at once")
-    bands = [
-        Image.fromarray(band.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-        for band in np.moveaxis(signal.values, -1, 0)
-    ]
-    values = signal.header.clip(np.stack([np.asarray(band) for band in bands], axis=-1))
+    values = signal.header.clip(_scaled(signal.values, height, width))
     if signal.values.dtype.kind != "f":
         values = np.rint(values)
     return from_pixels(values.astype(signal.values.dtype), _mode(signal.header), signal.name)
@@ -103,10 +100,12 @@ def grey(signal: Signal) -> Signal:
         if channels:
             raise InputError(f"{signal.name} has the channels {', '.join(channels)}; only RGB can be made grey")
         return signal
-    luma = signal.values[..., :3] @ np.array([0.299, 0.587, 0.114])
-    if signal.values.dtype.kind != "f":
-        luma = np.rint(luma)
-    return from_pixels(luma.astype(signal.values.dtype)[..., None], "L", signal.name)
+    dtype, weights = signal.values.dtype, np.array([[0.299], [0.587], [0.114]])
+    lumas = (part[..., :3] @ weights for _, part in parts(signal.values))
+    rounded = (luma.astype(dtype) if dtype.kind == "f" else np.rint(luma).astype(dtype) for luma in lumas)
+    large = signal.values.size > scratch.LARGE
+    values = scratch.unpacked(rounded, signal.name) if large else np.concatenate(list(rounded))
+    return from_pixels(values, "L", signal.name)
 
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -124,51 +123,43 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return (bright.values[..., 0] - bright.header.middle) > 0
 
 
-def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
-    """Write samples (height, width[, channels]) of the header's type as the kind of picture that the suffix names.
+def write_pixels(path: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int, int], header: Header) -> None:
+    """Write consecutive pieces (n[, c][, d]) of a picture, row by row, as the kind of picture that the suffix names.
 
-    `.npy` and TIFF keep the numbers as they are; a format with fewer bits or no alpha gets what it can hold, or
-    an error where that would lose a channel.
+    `.npy` and TIFF keep the numbers as they are, values or derivatives, and are written in bounded memory. Any other
+    format is for values; one with fewer bits or no alpha gets what it can hold, or an error where that would lose a
+    channel.
+
+    Args:
+        path: of the file.
+        pieces: numbers in row-major order.
+        shape: (height, width), in pixels.
+        header: of the signal that they are values or derivatives of.
 
     Raises:
-        InputError: an unknown suffix, a format that cannot hold the channels, or a place that cannot be written.
+        InputError: an unknown suffix, a format that cannot hold the channels, too many pixels for a format that is
+            not written piece by piece, or a place that cannot be written.
     """
-    mode, suffix = _mode(header), path.suffix.lower()
-    if suffix == ".npy" or (suffix in _TIFF and samples.dtype != np.uint8):
-        colours = "separated" if mode == "CMYK" else "rgb" if mode.startswith("RGB") else "minisblack"
-        write_numbers(path, samples, colours)
-        return
     check_format(path, header)
-    if samples.dtype == np.uint16 and suffix == ".png" and mode != "CMYK":
-        import imagecodecs
+    if path.suffix.lower() == ".npy":
+        write_array(path, pieces, shape)
+    elif holds_numbers(path):
+        write_tiff(path, pieces, shape, _mode(header))
+    else:
+        check_shape(shape)
+        (samples,) = regrouped(pieces, math.prod(shape))
+        _write_whole(path, samples.reshape(*shape, *samples.shape[1:]), header)
 
-        with atomic(path) as temporary:
-            temporary.write_bytes(imagecodecs.png_encode(samples))
-        return
-    picture = Image.fromarray(_to_bytes(samples, header), mode if mode != "LA" else None)
-    if mode == "CMYK" and suffix not in (*_WITHOUT_ALPHA, *_TIFF):
-        picture = picture.convert("RGB")
-    with atomic(path) as temporary:
-        # WebP and JPEG are lossy unless told otherwise: a rendered field is worth its bytes
-        picture.save(temporary, **({"lossless": True} if suffix == ".webp" else {"quality": 95}))
+
+def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
+    """Write samples (height, width[, c][, d]) as `write_pixels` does."""
+    height, width = samples.shape[:2]
+    write_pixels(path, iter([samples.reshape(-1, *samples.shape[2:])]), (height, width), header)
 
 
 def holds_numbers(path: Path) -> bool:
     """Whether the suffix names a format for numbers of any type: .npy or TIFF."""
-    return path.suffix.lower() in (".npy", *_TIFF)
-
-
-def write_numbers(path: Path, samples: NDArray[Any], photometric: str = "minisblack") -> None:
-    """Write samples (height, width, …) as they are, to .npy or as the bands of a TIFF."""
-    with atomic(path) as temporary:
-        if path.suffix.lower() == ".npy":
-            np.save(temporary, samples)
-        else:
-            import tifffile
-
-            bands = samples if samples.ndim == 2 else samples.reshape(*samples.shape[:2], -1)
-            contiguous = "contig" if bands.ndim == 3 else None
-            tifffile.imwrite(temporary, bands, photometric=photometric, planarconfig=contiguous)
+    return path.suffix.lower() in (".npy", *TIFF_SUFFIXES)
 
 
 def write_grey(path: Path, greys: NDArray[Any]) -> None:
@@ -187,8 +178,19 @@ def check_format(path: Path, header: Header) -> None:
         raise InputError(f"{path.name}: a field over {len(header.shape)} axes is no picture; use .npy")
     if suffix in _WITHOUT_ALPHA and mode.endswith("A"):
         raise InputError(f"{path.name}: JPEG has no alpha channel, which this field has; use .png, .tif or .webp")
-    if mode not in _CHANNELS and suffix not in (*_TIFF, ".npy"):
+    if mode not in _CHANNELS and suffix not in (*TIFF_SUFFIXES, ".npy"):
         raise InputError(f"{path.name}: a picture of {header.out_dim} channels needs .tif or .npy")
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is a GIF of one frame, which is a picture and no video."""
+    if path.suffix.lower() != ".gif" or not path.is_file():
+        return False
+    try:
+        with Image.open(path) as picture:
+            return getattr(picture, "n_frames", 1) == 1
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def sample_path(name: str) -> Path:
@@ -198,11 +200,44 @@ def sample_path(name: str) -> Path:
     return Path(skimage.__file__).parent / "data" / _FILE_OF_SAMPLE.get(name, f"{name}.png")
 
 
+def _write_whole(path: Path, samples: NDArray[Any], header: Header) -> None:
+    """Write samples (height, width[, channels]) of the header's type as PNG, JPEG or WebP."""
+    mode, suffix = _mode(header), path.suffix.lower()
+    if samples.dtype == np.uint16 and suffix == ".png" and mode != "CMYK":
+        import imagecodecs
+
+        with atomic(path) as temporary:
+            temporary.write_bytes(imagecodecs.png_encode(samples))
+        return
+    picture = Image.fromarray(to_bytes(samples, header), mode if mode != "LA" else None)
+    if mode == "CMYK" and suffix not in _WITHOUT_ALPHA:
+        picture = picture.convert("RGB")
+    with atomic(path) as temporary:
+        # WebP and JPEG are lossy unless told otherwise: a rendered field is worth its bytes
+        picture.save(temporary, **({"lossless": True} if suffix == ".webp" else {"quality": 95}))
+
+
+def _scaled(values: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Samples (…, bands) of a picture at another size, in blocks of rows."""
+    scaled = np.empty((height, width, values.shape[-1]), np.float32)
+    scale, rows = len(values) / height, max(height * _AT_ONCE // values.size, 1)
+    reach = max(scale, 1.0) + 1  # how far the bilinear filter sees, and a pixel for rounding
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = max(int(top * scale - reach), 0), min(math.ceil(bottom * scale + reach), len(values))
+        box = (0, top * scale - first, values.shape[1], min(bottom * scale, len(values)) - first)
+        for band in range(values.shape[-1]):
+            block = Image.fromarray(values[first:last, :, band].astype(np.float32))
+            block = block.resize((width, bottom - top), Image.Resampling.BILINEAR, box)
+            scaled[top:bottom, :, band] = np.asarray(block)
+    return scaled
+
+
 def _mode(header: Header) -> str:
     return "".join(header.channels) or "L"
 
 
-def _to_bytes(samples: NDArray[Any], header: Header) -> NDArray[Any]:
+def to_bytes(samples: NDArray[Any], header: Header) -> NDArray[Any]:
     """Samples as 8 bits: their value range goes to 0 … 255."""
     if samples.dtype == np.uint8:
         return samples
@@ -219,21 +254,17 @@ def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
         try:
             picture: Image.Image = Image.open(path)
         except UnidentifiedImageError:
-            return _decode_tiff(path, max_pixels)
+            return read_tiff(path, max_pixels)
         except (ValueError, SyntaxError, TypeError, EOFError, RuntimeError, MemoryError) as error:
             raise InputError(f"{path} is damaged: {one_line(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
         with picture:
-            _check_pixels(path, picture.width * picture.height, max_pixels)
-            if picture.format == "TIFF" and picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"):
-                return _decode_tiff(path, max_pixels)
+            if picture.format == "TIFF" and _is_for_tifffile(picture):
+                return read_tiff(path, max_pixels)
+            check_pixels(path, picture.width * picture.height, max_pixels)
             if picture.format == "PNG" and (deep := _decode_deep_png(path, picture)) is not None:
                 return deep
-            if picture.format == "TIFF" and _is_deep(picture):
-                return _decode_tiff(path, max_pixels)
-            if picture.format == "TIFF" and set(getattr(picture, "tag_v2", {}).get(339, (1,))) != {1}:
-                return _decode_tiff(path, max_pixels)  # signed integers, which Pillow takes for unsigned
             try:
                 return _decode_pillow(picture)
             except Exception as error:  # a damaged file can fail anywhere in a decoder
@@ -258,9 +289,17 @@ def _decode_pillow(picture: Image.Image) -> tuple[NDArray[Any], str]:
     return values.reshape(*values.shape[:2], -1), mode
 
 
-def _is_deep(picture: Image.Image) -> bool:
-    bits = getattr(picture, "tag_v2", {}).get(258, (8,))
-    return bool(max(bits) > 8)
+def _is_for_tifffile(picture: Image.Image) -> bool:
+    """Whether a TIFF has more bits than Pillow keeps, signs that it overlooks, or too many samples to be in memory."""
+    tags = getattr(picture, "tag_v2", {})
+    bits, signs, compression, colours = (tags.get(tag) for tag in (258, 339, 259, 262))
+    if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK") or max(bits or (8,)) > 8:
+        return True
+    if set(signs or (1,)) != {1}:
+        return True
+    # greys, RGB, inks and, in JPEG, YCbCr are what tifffile gives as it is shown
+    plain = (colours in (0, 1, 2, 5) and set(bits or ()) == {8}) or (colours == 6 and compression == 7)
+    return plain and picture.width * picture.height * len(picture.getbands()) > scratch.LARGE
 
 
 def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], str] | None:
@@ -276,65 +315,5 @@ def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], st
         values = imagecodecs.png_decode(path.read_bytes())
     except (imagecodecs.PngError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
-    values = _oriented(values.reshape(picture.height, picture.width, -1), picture.getexif().get(274, 1))
-    return values, _MODE_OF_BANDS[values.shape[-1]]
-
-
-def _decode_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
-    """The first page of a TIFF of more than 8 bits, integer or float."""
-    import tifffile
-
-    logging.getLogger("tifffile").disabled = True  # what it would say, our error says in one line
-    try:
-        with tifffile.TiffFile(path) as file:
-            page = cast(tifffile.TiffPage, file.pages[0])
-            _check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
-            values = page.asarray() if page.compression in _SAFE_COMPRESSIONS else _decode_apart(path)
-            if page.planarconfig == 2 and values.ndim == 3:
-                values = np.moveaxis(values, 0, -1)
-            orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
-            inverted, separated = page.photometric == 0, page.photometric == 5
-    except tifffile.TiffFileError as error:
-        raise InputError(f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are)") from error
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file can fail anywhere in a decoder
-        raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
-    values = values[..., None] if values.ndim == 2 else values
-    if values.ndim != 3 or values.size == 0 or values.dtype.kind not in "uif" or values.shape[-1] not in _MODE_OF_BANDS:
-        raise InputError(f"{path} holds samples of shape {values.shape}, {values.dtype}; 1 to 4 bands are a picture")
-    if inverted and values.dtype.kind == "u":
-        values = np.iinfo(values.dtype).max - values
-    if values.dtype == np.float16:
-        values = values.astype(np.float32)
-    return _oriented(values, int(orientation)), "CMYK" if separated else _MODE_OF_BANDS[values.shape[-1]]
-
-
-def _decode_apart(path: Path) -> NDArray[Any]:
-    """The first page of a TIFF, decoded in a process of its own: some decoders crash on damaged data."""
-    code = (
-        "import sys, numpy, tifffile; numpy.save(sys.stdout.buffer, tifffile.TiffFile(sys.argv[1]).pages[0].asarray())"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True)
-    if done.returncode != 0:
-        raise InputError(f"{path} is damaged or cut short: its decoder failed")
-    return np.asarray(np.load(io.BytesIO(done.stdout)))
-
-
-def _oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Pixels turned upright from EXIF orientation 1 … 8 (EXIF 2.32, tag 274)."""
-    if orientation in (5, 6, 7, 8):
-        values = values.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        values = values[::-1]
-    if orientation in (2, 3, 6, 7):
-        values = values[:, ::-1]
-    return np.ascontiguousarray(values)
-
-
-def _check_pixels(path: Path, pixels: int, max_pixels: int) -> None:
-    if pixels > max_pixels:
-        raise InputError(
-            f"{path} claims {pixels / 1e6:,.0f} million pixels, more than the {max_pixels / 1e6:,.0f} million that are "
-            "read at once; cut it into parts"
-        )
+    values = oriented(values.reshape(picture.height, picture.width, -1), picture.getexif().get(274, 1))
+    return values, MODE_OF_BANDS[values.shape[-1]]

@@ -1,16 +1,21 @@
-"""Samples that are decoded once, into a file without a name, and read from there where they are needed."""
+"""Samples on disk: decoded once, into a file without a name, or where they are; read where they are needed."""
 
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.errors import InputError
+
+LARGE = 2**26
+"""More samples than these are left on disk."""
 
 
 def unpacked(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
@@ -38,3 +43,12 @@ def unpacked(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
         if first is None or count * math.prod(first.shape[1:]) == 0:
             raise InputError(f"{name} holds no samples")
         return np.memmap(file, first.dtype, "r", shape=(count, *first.shape[1:]))
+
+
+def check_room(size: int, name: str, folder: str | Path | None = None) -> None:
+    """Raise InputError unless so many bytes fit a folder; that of temporary files unless given."""
+    place = tempfile.gettempdir() if folder is None else folder
+    free = shutil.disk_usage(place).free
+    if size > free:
+        remedy = "set TMPDIR to a folder with more room" if folder is None else "write it elsewhere"
+        raise InputError(f"{name} takes {size / 1e9:.1f} GB, and {place} has room for {free / 1e9:.1f}; {remedy}")

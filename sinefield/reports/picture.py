@@ -1,4 +1,4 @@
-"""All that can be looked at after a fit, as files in a folder."""
+"""A picture: its renderings, derivatives and error."""
 
 from __future__ import annotations
 
@@ -11,32 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinefield import plot
-from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.files import check_writable
-from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, mixed, write_image
+from sinefield.shades import in_greys, magnitude
+from sinefield.signals import Signal, write_image
 from sinefield.signals.image import write_grey
 
 SCALE, MOST_PIXELS = 4, 40_000_000
 """The enlargement, and the size at which it becomes smaller than that."""
 
 
-def report(
+def picture(
     folder: Path, field: Field, signal: Signal, progress: Callable[[float], None] | None = None
 ) -> dict[str, str]:
     """Render a picture's field at its own size and enlarged, its derivatives, its error, and one sheet of it all.
 
     Args:
-        folder: made if need be.
+        folder: where the files go.
         progress: called with the share that is done.
 
     Returns:
         The files, by what they show.
-
-    Raises:
-        InputError: the folder cannot be written.
     """
-    prepare(folder)
     header = signal.header
     scale = max(1, min(SCALE, math.isqrt(MOST_PIXELS // signal.size)))
     # work in units of one evaluation a pixel; a jet of order 1 or 2 costs about three or four of them
@@ -58,50 +53,14 @@ def report(
     }
     write_image(files["render"], fitted, header)
     write_image(files["enlarged"], enlarged, header)
-    write_grey(files["gradient"], plot.gradient_picture(gradient))
-    write_grey(files["laplacian"], plot.laplacian_picture(laplacian))
+    write_grey(files["gradient"], in_greys(gradient, "gradient"))
+    write_grey(files["laplacian"], in_greys(laplacian, "laplacian"))
     plot.save_error_map(files["error"], header, signal.samples, fitted)
     plot.save_training_curve(files["training"], field.made)
-    y, x = busiest(plot.magnitude(gradient))
+    y, x = busiest(magnitude(gradient))
     detail = (signal.samples[y, x], enlarged[_times(y, scale), _times(x, scale)], scale)
     plot.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.made)
     return {name: str(path) for name, path in files.items()}
-
-
-def poisson_report(folder: Path, field: Field, signal: Signal) -> dict[str, str]:
-    """Write the picture made from derivatives, and a sheet of picture, gradient and Laplacian beside the truth."""
-    prepare(folder)
-    channels = signal.header.out_dim
-    slopes = estimate_gradient(signal).values.reshape(*signal.header.shape, channels, -1)
-    truth = [signal.samples, slopes, estimate_laplacian(signal).values]
-    found = [field.render(layer=layer) for layer in ("value", "gradient", "laplacian")]
-    files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
-    write_image(files["render"], found[0], signal.header)
-    plot.reconstruction(files["sheet"], signal.header, truth, found, field.made)
-    return {name: str(path) for name, path in files.items()}
-
-
-def blend_report(
-    folder: Path, field: Field, one: Signal, other: Signal, mask: NDArray[np.bool_] | None
-) -> dict[str, str]:
-    """Write a blend of two pictures, and a sheet of it beside them with the gradient that it follows."""
-    prepare(folder)
-    wanted = estimate_gradient(mixed(one, other, field.made["share"]), "central").values
-    wanted = wanted if mask is None else np.where(mask[..., None], wanted, estimate_gradient(other, "central").values)
-    files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
-    found = [field.render(layer=layer) for layer in ("value", "gradient")]
-    write_image(files["render"], found[0], other.header)
-    plot.blending(files["sheet"], other.header, (one.samples, other.samples), mask, wanted, found, field.made)
-    return {name: str(path) for name, path in files.items()}
-
-
-def prepare(folder: Path) -> None:
-    """Make a folder, or raise InputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
-    check_writable(folder)
 
 
 def busiest(slope: NDArray[Any], share: int = 5) -> tuple[slice, slice]:

@@ -1,0 +1,92 @@
+"""Arrays and scattered samples: the field beside them, along one axis, in a plane, or value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from sinefield import plot
+from sinefield.field import Field
+from sinefield.samplers import Shuffled
+from sinefield.shades import limit
+from sinefield.signals import Signal
+
+SHOWN, FINEST = 20_000, 1024
+"""Samples that are compared one by one, and points along an axis of a plane that is shown."""
+
+
+def samples(
+    folder: Path, field: Field, signal: Signal, progress: Callable[[float], None] | None = None
+) -> dict[str, str]:
+    """One sheet: the field, its samples, the error of each against its value, and the training curve."""
+    path, header = folder / "sheet.png", signal.header
+    some = np.arange(signal.size) if signal.size <= SHOWN else np.sort(Shuffled(signal.size, (0,))[:SHOWN])
+    x, values = signal.at(some)
+    fitted = field(x).numpy()
+    channel = header.channels[0] if header.channels else "value"
+    true, found = values[:, 0].astype(float), fitted[:, 0].astype(float)
+    with plot.figure_at(path, (12, 8)) as figure:
+        (one, two), (three, four) = figure.subplots(2, 2)
+        if header.domain.dim == 1:
+            _curve(one, field, x[:, 0], true, channel)
+        else:
+            _plane(one, field, channel)
+        _places(two, header.domain.axes, x, found - true, channel)
+        three.plot([true.min(), true.max()], [true.min(), true.max()], color="0.6", linewidth=1)
+        three.plot(true, found, ".", markersize=2, rasterized=True)
+        three.set(xlabel=f"{channel}, measured", ylabel=f"{channel}, of the field", title=_said(field))
+        plot.training_curve(four, field.made["history"])
+    if progress is not None:
+        progress(1.0)
+    return {"sheet": str(path)}
+
+
+def _said(field: Field) -> str:
+    unseen = field.made.get("psnr_unseen_db")
+    held = "" if unseen is None else f", {unseen:.1f} dB of those held out"
+    return f"sample by sample: {field.made['psnr_db']:.1f} dB{held}"
+
+
+def _curve(axes: Axes, field: Field, x: NDArray[Any], values: NDArray[Any], channel: str) -> None:
+    domain = field.header.domain
+    fine = np.linspace(domain.lower[0], domain.upper[0], 4 * FINEST)
+    axes.plot(fine, field(fine[:, None]).numpy()[:, 0], color="tab:orange", linewidth=1, label="the field")
+    axes.plot(x, values, ".", markersize=3, color="tab:blue", label="the samples")
+    axes.set(xlabel=_named(field, 0), ylabel=channel, title="the field and its samples")
+    axes.legend(frameon=False)
+
+
+def _plane(axes: Axes, field: Field, channel: str) -> None:
+    """The field over its last two axes, through the middle of the others."""
+    domain = field.header.domain
+    shape = (*[1] * (domain.dim - 2), *(min(max(n, 256), FINEST) for n in field.header.shape[-2:]))
+    points = np.stack(np.meshgrid(*domain.centres(shape), indexing="ij"), axis=-1).reshape(-1, domain.dim)
+    values = np.concatenate([field(part).numpy()[:, 0] for part in np.array_split(points, 64)]).reshape(shape[-2:])
+    (top, left), (bottom, right) = domain.lower[-2:], domain.upper[-2:]
+    drawn = axes.imshow(values, extent=(left, right, bottom, top), aspect="auto", cmap="viridis")
+    others = [f"{name} = {middle:.4g}" for name, middle in zip(domain.axes, domain.centre, strict=True)][:-2]
+    axes.set(xlabel=_named(field, -1), ylabel=_named(field, -2), title=", ".join(["the field", *others]))
+    axes.figure.colorbar(drawn, ax=axes, label=channel, fraction=0.046, pad=0.02)
+
+
+def _places(axes: Axes, names: tuple[str, ...], x: NDArray[Any], error: NDArray[Any], channel: str) -> None:
+    """The error of the samples at their places, along the last one or two axes."""
+    if x.shape[1] == 1:
+        axes.plot(x[:, 0], error, ".", markersize=2)
+        axes.set(xlabel=names[0], ylabel=f"error of {channel}", title="what the field is off by")
+        return
+    most = limit(error) or 1.0
+    drawn = axes.scatter(x[:, -1], x[:, -2], c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
+    axes.invert_yaxis()
+    axes.set(xlabel=names[-1], ylabel=names[-2], title="what the field is off by, at its samples")
+    axes.figure.colorbar(drawn, ax=axes, label=f"error of {channel}", fraction=0.046, pad=0.02)
+
+
+def _named(field: Field, axis: int) -> str:
+    domain = field.header.domain
+    return f"{domain.axes[axis]} in {domain.units[axis]}" if domain.units[axis] else domain.axes[axis]
