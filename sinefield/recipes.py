@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Generator
 from torch.optim import Adam, Optimizer
 
@@ -21,7 +22,7 @@ from sinefield.soap import Soap, averaged
 WIDTH = 256
 """Of a network, unless given; what the learning rates are chosen for."""
 
-FASTEST, SLOWEST, SAMPLES = 0.47, 3.0, 4
+FASTEST, SLOWEST, SAMPLES = 0.47, 1.0, 4
 """The highest frequency of a first layer, at most so many radians a sample, since a field with more rings between its
 samples; at least so many on half the domain; and so many samples a parameter, beyond which the field cannot follow each
 of them and what counts is a coarser grid."""
@@ -79,7 +80,9 @@ def natural_omega(signal: Signal, parameters: int) -> float:
     """
     header, dim = signal.header, signal.header.domain.dim
     coarser = max(signal.size / (SAMPLES * parameters), 1.0) ** (1 / dim)
-    fastest = np.minimum(dim * pace(signal), FASTEST / (coarser * np.asarray(header.step))) * header.domain.half
+    # of scattered samples the pace is the root mean square over all frequencies, above that of a share of them
+    wanted = pace(signal) * (dim if signal.places is None else 1)
+    fastest = np.minimum(wanted, FASTEST / (coarser * np.asarray(header.step))) * header.domain.half
     return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
 
 
@@ -171,7 +174,8 @@ def build(
         "depth": 3 if depth is None else depth,
     }
     if activation in ("sine", "finer"):
-        parameters = max(options["depth"], 1) * options["width"] ** 2
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in network(header.domain.dim, header.out_dim, **options).parameters())
         options["omega_first"] = float(omega if omega is not None else recipe.omega(signal, parameters))
     elif omega is not None and activation == "wire":
         options["omega_first"] = float(omega)

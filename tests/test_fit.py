@@ -12,7 +12,7 @@ import sinefield as sf
 from sinefield import fit as fit_function
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS
-from sinefield.recipes import RECIPES, natural_omega
+from sinefield.recipes import RECIPES, natural_omega, recipe_for
 from sinefield.signals.image import from_pixels
 from sinefield.state import State
 
@@ -384,7 +384,7 @@ def test_omega_is_the_signals_own():
     assert natural_omega(sf.from_array(noise), 10**5) == pytest.approx(2 * 0.47 * 32, rel=0.01)  # by the sampling rate
     # of sixteen samples for each that a network can follow, it sees a quarter along each of two axes
     assert natural_omega(sf.from_array(noise), 64) == pytest.approx(2 * 0.47 * 32 / 4, rel=0.01)
-    assert natural_omega(sf.from_array(np.full((5, 6), 2.0)), 10**5) == 6  # nothing to go by
+    assert natural_omega(sf.from_array(np.full((5, 6), 2.0)), 10**5) == 2  # nothing to go by
 
 
 def test_the_first_layers_steps_follow_its_omega():
@@ -409,3 +409,37 @@ def test_a_fit_that_has_learnt_nothing_begins_anew_with_smaller_steps(monkeypatc
     with pytest.warns(UserWarning, match="began anew"):
         field = sf.fit(noise, recipe="rash", width=64, depth=2, omega=60, steps=400)
     assert field.made["psnr_db"] > 20
+
+
+def test_the_papers_recipe_for_sound_and_for_video():
+    sound = sf.from_waveform(np.sin(np.arange(300.0))[:, None].astype(np.float32), 8000)
+    field = sf.fit(sound, recipe="paper", steps=1)
+    ends = torch.from_numpy(sound.at(np.array([0, 299]))[0])
+    affine = field.function.layers()[0]
+    assert torch.allclose(affine(ends).double(), torch.tensor([[-100.0], [100.0]], dtype=torch.float64), atol=1e-4)
+    assert (field.network.width, field.network.omega_first) == (256, 30)
+    plan = recipe_for("paper", "video")
+    assert (plan.width, plan.samples(350_000), plan.steps) == (1024, 1330, 100_000)  # 38e-4 of them
+
+
+def test_many_samples_are_judged_by_some(monkeypatch):
+    signal = sf.from_array(waves())
+    field = sf.fit(signal, width=16, depth=1, steps=30)
+    module = sys.modules["sinefield.fit"]
+    exact = module.quality(field, signal)
+    assert "judged_by" not in exact
+    monkeypatch.setattr(module, "ALL", 500)
+    monkeypatch.setattr(module, "JUDGED_IN_END", 500)
+    some = module.quality(field, signal)
+    assert some["judged_by"] == 500
+    assert some["mse"] == pytest.approx(exact["mse"], rel=0.2)
+    assert some["mse"] != exact["mse"]
+
+
+def test_one_derivative_is_a_part_of_the_gradient():
+    field = sf.fit(waves(), width=16, depth=1, steps=10)
+    gradient = field.render(layer="gradient")
+    for k, axis in enumerate(field.header.domain.axes):
+        assert np.allclose(field.render(layer=f"d{axis}"), gradient[..., k])
+    with pytest.raises(sf.InputError, match="no layer 'dq'"):
+        field.render(layer="dq")

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 import sinefield as sf
 from sinefield.domain import box, from_samples, stretched
 from sinefield.errors import InputError
 from sinefield.render import window
-from sinefield.samplers import pieces, shuffled, split, take
+from sinefield.samplers import Shuffled, pieces, shuffled, split, take
 
 
 def test_samples_sit_where_the_user_says():
@@ -128,3 +129,51 @@ def test_a_size_is_the_longest_side_or_every_side():
     ):
         with pytest.raises(InputError):
             window(header, **wrong)
+
+
+def test_an_order_holds_every_number_once():
+    for count in (*range(1, 40), 255, 256, 257, 1000):
+        assert sorted(Shuffled(count, (3,))[:].tolist()) == list(range(count))
+    few = Shuffled(2**40, (1, 2))[:1000]  # of more numbers than fit the memory
+    assert len(set(few.tolist())) == 1000
+    assert few.min() >= 0
+    assert few.max() < 2**40
+    assert not np.array_equal(few, Shuffled(2**40, (1, 3))[:1000])
+
+
+def test_an_order_is_uniform():
+    # where number 0 … 15 of 16 comes to lie over many seeds, and how often a number follows its predecessor
+    at = np.array([Shuffled(16, (seed, 7))[:] for seed in range(4000)])
+    counts = np.stack([np.bincount(column, minlength=16) for column in at.T])
+    assert chisquare(counts, axis=1).pvalue.min() > 1e-4
+    follows = (np.diff(at, axis=1) == 1).mean()
+    assert follows == pytest.approx(1 / 16, rel=0.05)
+
+
+def test_a_crop_of_a_signal_keeps_its_coordinates():
+    signal = sf.from_array(np.arange(600.0).reshape(20, 30), origin=(100, 0), step=(10, 1))
+    part = sf.cropped(signal, [(120, 160), (None, 7)])
+    assert np.array_equal(part.samples, signal.samples[2:6, :7])
+    assert np.allclose(part.at(np.array([0, 27]))[0], [[120, 0], [150, 6]])
+    for crop, says in (([(0, 50), (None, None)], "outside axis 'x0'"), ([(None, None)], "1 ranges")):
+        with pytest.raises(sf.InputError, match=says):
+            sf.cropped(signal, crop)
+
+
+def test_a_crop_of_scattered_samples_is_what_lies_inside():
+    places = np.random.default_rng(0).random((500, 2))
+    part = sf.cropped(sf.from_points(places, places[:, 0]), [(0.2, 0.5), (None, 0.9)])
+    inside = (places[:, 0] >= 0.2) & (places[:, 0] < 0.5) & (places[:, 1] < 0.9)
+    assert np.array_equal(part.places, places[inside])
+    assert np.array_equal(part.samples, places[inside, 0])
+    with pytest.raises(sf.InputError, match="no sample"):
+        sf.cropped(part, [(0.6, 0.7), (None, None)])
+
+
+def test_a_view_of_a_mapped_array_is_not_copied(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(10_000, dtype=np.float32).reshape(100, 100))
+    part = sf.cropped(sf.from_array(np.load(tmp_path / "a.npy", mmap_mode="r")), [(10, 20), (30, 50)])
+    assert part.values.base is not None
+    x, values = part.at(np.array([0, 21]))
+    assert x.tolist() == [[10, 30], [11, 31]]
+    assert values[:, 0].tolist() == [1030, 1131]
