@@ -150,7 +150,7 @@ def fit(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, recipe, psnr, signal.header.kind),
+            progress=follow(bar, steps, seconds, recipe, psnr, signal, activation),
         )
     field.save(target)
     written = None
@@ -385,7 +385,7 @@ def poisson(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, recipe, None),
+            progress=follow(bar, steps, seconds, recipe, None, signal, activation),
         )
     field.save(target)
     written = None if report is None else poisson_report(report, field, signal)
@@ -450,7 +450,7 @@ def blend(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, "default", None),
+            progress=follow(bar, steps, seconds, "default", None, second, activation),
         )
     field.save(target)
     written = None if report is None else blend_report(report, field, first, second, where)

@@ -29,6 +29,7 @@ from sinefield.fields import NETWORKS, Network, Perceptron
 from sinefield.loss import add_gradient, mean_square, total
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
+from sinefield.natural import Natural
 from sinefield.problems.regression import clipped_difference, difference, regression
 from sinefield.recipes import Recipe, build, default_steps, judged, recipe_for
 from sinefield.render import sample
@@ -136,7 +137,7 @@ def fit(
         signal = from_array(signal, channel_axis=channel_axis)
     elif channel_axis is not None:
         raise InputError("channel_axis is for arrays; this signal names its channels itself")
-    plan, header = recipe_for(recipe, signal.header.kind), signal.header
+    plan, header = recipe_for(recipe, signal, activation), signal.header
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype must be torch.float32 or torch.float64; it is {dtype}")
     if not 0 <= seed < 2**63:
@@ -303,10 +304,7 @@ def minimise(
     own = Crew(next(function.parameters()).device) if crew is None else nullcontext(crew)
     with _interruptible() as interrupted, own as workers:
         while (stopped := stop.reason(state)) is None and not interrupted.is_set():
-            optimiser.zero_grad()
-            state.terms = add_gradient(function, constraints, state.step, workers)
-            if math.isfinite(state.loss):
-                optimiser.step()
+            state.terms = descend(function, constraints, optimiser, state.step, workers)
             state.step += 1
             state.seconds = time.perf_counter() - start
             due = state.step % judge_every == 0
@@ -329,6 +327,20 @@ def minimise(
         kept = {name: tensor.clone() for name, tensor in function.state_dict().items()}
     function.load_state_dict(kept)
     return state, stopped or "interrupted"
+
+
+def descend(
+    function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int, crew: Crew
+) -> dict[str, float]:
+    """One step of an optimiser, unless the loss is NaN; returns its terms before the step, by name."""
+    if isinstance(optimiser, Natural):
+        (only,) = constraints
+        return {only.name: optimiser.descend(function, only.sampler(step))}
+    optimiser.zero_grad()
+    terms = add_gradient(function, constraints, step, crew)
+    if math.isfinite(sum(terms.values())):
+        optimiser.step()
+    return terms
 
 
 def available(device: torch.device | str) -> torch.device:

@@ -109,7 +109,7 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
-    plan = _plan(recipe)
+    plan = _plan(recipe, signal)
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
     network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
@@ -183,7 +183,7 @@ def blend(
     share = share if share is not None else 0.5 if mask is None else 1.0
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
-    plan = _plan("default")
+    plan = _plan("default", other)
     network = build(activation, other, plan, width=width, depth=depth, omega=omega, seed=seed)
     made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
     field = start(network, other, plan, {**made, "share": share}, device)
@@ -273,9 +273,9 @@ def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor)
     return differences_match(pairs, _half(signal) / _half(integrals[0]), LINES)
 
 
-def _plan(recipe: str) -> Recipe:
+def _plan(recipe: str, signal: Signal) -> Recipe:
     """A recipe for derivatives, which weigh high frequencies more: a lower ω, and a rate that falls sooner."""
-    plan = recipe_for(recipe, "image")
+    plan = recipe_for(recipe, signal)
     if recipe == "paper":
         return plan
     return replace(

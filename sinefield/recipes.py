@@ -16,6 +16,7 @@ from torch.optim import Adam, Optimizer
 from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
 from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
+from sinefield.natural import Natural
 from sinefield.signals import Signal, pace
 from sinefield.soap import Soap, averaged
 
@@ -39,7 +40,7 @@ class Recipe:
         steps: how long, where nothing else is said.
         omega: ω of the first layer of a sine network, from the signal and the number of parameters.
         place: the domain as the network sees it, from the signal's domain and shape.
-        width: of the network.
+        width, depth: of the network.
         fixed: network options that the recipe does not leave open.
         steady: the ω of the first layer from which its rate falls as 1 / ω. A step moves its phases by ω times as
             much as its weights: at the 3,000 of a sound, by more than a turn.
@@ -52,6 +53,7 @@ class Recipe:
     omega: Callable[[Signal, int], float]
     place: Callable[[Domain, tuple[int, ...]], Domain]
     width: int = WIDTH
+    depth: int = 3
     fixed: tuple[str, ...] = ()
     steady: float = math.inf
 
@@ -86,9 +88,17 @@ def natural_omega(signal: Signal, parameters: int) -> float:
     return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
 
 
+def natural(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
+    """Its step does not depend on the width."""
+    return Natural([parameter for group in groups for parameter in group["params"]], NATURAL_RATE)
+
+
 def adam(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
     return Adam(groups, lr=rate)
 
+
+NATURAL_RATE, FEW = 0.5, 20_000
+"""Of natural gradients, which scattered samples are fitted by where there are no more of them than this."""
 
 PAPER = Recipe(
     optimiser=adam,
@@ -120,6 +130,17 @@ RECIPES = {
         place=lambda domain, shape: domain,
         steady=60.0,
     ),
+    # measured data of smooth functions, as a rule: a small network, and steps that are worth a hundred
+    "default, points": Recipe(
+        optimiser=natural,
+        rate={name: NATURAL_RATE for name in NETWORKS if name != "wire"},
+        batch=512,
+        steps=300,
+        omega=natural_omega,
+        place=lambda domain, shape: domain,
+        width=128,
+        depth=1,
+    ),
     "paper": PAPER,
     # time goes from -100 to 100
     "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
@@ -128,15 +149,17 @@ RECIPES = {
 """`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter, for each kind."""
 
 
-def recipe_for(name: str, kind: str) -> Recipe:
-    """The recipe of that name for a kind of signal.
+def recipe_for(name: str, signal: Signal, activation: str = "sine") -> Recipe:
+    """The recipe of that name for a signal.
 
     Raises:
         InputError: there is none.
     """
     if name not in RECIPES:
         raise InputError(f"there is no recipe {name!r}; choose from default, paper")
-    return RECIPES.get(f"{name}, {kind}", RECIPES[name])
+    own = RECIPES.get(f"{name}, {signal.header.kind}", RECIPES[name])
+    many = own.optimiser is natural and signal.size > FEW
+    return RECIPES[name] if many or activation not in own.rate else own
 
 
 def default_steps(plan: Recipe, psnr: float | None) -> int:
@@ -154,7 +177,7 @@ def build(
     omega: float | None = None,
     seed: int = 0,
 ) -> Perceptron:
-    """A network for a signal, with 3 hidden layers after the first and the recipe's width and ω unless given.
+    """A network for a signal, with the recipe's width, depth and ω unless given.
 
     Raises:
         InputError: an unknown activation, an option that the recipe fixes, an ω for a network without one.
@@ -171,7 +194,7 @@ def build(
     network, header = NETWORKS[activation], signal.header
     options: dict[str, Any] = {
         "width": recipe.width if width is None else width,
-        "depth": 3 if depth is None else depth,
+        "depth": recipe.depth if depth is None else depth,
     }
     if activation in ("sine", "finer"):
         with torch.device("meta"):

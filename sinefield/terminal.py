@@ -113,11 +113,12 @@ def follow(
     seconds: float | None,
     recipe: str,
     psnr: float | None,
-    kind: str = "image",
+    signal: Signal,
+    activation: str,
 ) -> Callable[[State], None]:
     from sinefield.recipes import default_steps, recipe_for
 
-    most = steps or (None if seconds else default_steps(recipe_for(recipe, kind), psnr))
+    most = steps or (None if seconds else default_steps(recipe_for(recipe, signal, activation), psnr))
 
     def progress(state: State) -> None:
         done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)

@@ -418,7 +418,8 @@ def test_the_papers_recipe_for_sound_and_for_video():
     affine = field.function.layers()[0]
     assert torch.allclose(affine(ends).double(), torch.tensor([[-100.0], [100.0]], dtype=torch.float64), atol=1e-4)
     assert (field.network.width, field.network.omega_first) == (256, 30)
-    plan = recipe_for("paper", "video")
+    clip = sf.signals.Header("video", sf.domain.from_samples((2, 3, 4)), (2, 3, 4), (), "uint8", (0.0,), (255.0,))
+    plan = recipe_for("paper", sf.Signal(np.zeros((2, 3, 4, 1), np.uint8), clip))
     assert (plan.width, plan.samples(350_000), plan.steps) == (1024, 1330, 100_000)  # 38e-4 of them
 
 

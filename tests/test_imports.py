@@ -25,7 +25,7 @@ FLOW = (
     ("problems",),
     ("metrics", "checkpoint", "render"),
     ("field",),
-    ("soap",),
+    ("soap", "natural"),
     ("recipes", "state"),
     ("fit",),
     ("poisson",),

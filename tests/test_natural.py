@@ -1,0 +1,99 @@
+"""The natural gradient, against the least squares that it stands for, with the Jacobian written out by autograd."""
+
+import numpy as np
+import pytest
+import torch
+from torch.func import functional_call, jacrev
+
+import sinefield as sf
+from sinefield.fields import NETWORKS
+from sinefield.fields.on_domain import OnDomain
+from sinefield.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
+from sinefield.samplers import Batch
+
+
+def problem(network="sine", channels=2, noise=1e-4):
+    generator = torch.Generator().manual_seed(0)
+    kind = NETWORKS[network]
+    function = OnDomain(kind(3, channels, width=8, depth=1, generator=generator), sf.domain.box([0, 0, 0], [2, 1, 4]))
+    x = torch.rand(12, 3, dtype=torch.float64, generator=generator)
+    function = function.double()
+    off = noise * torch.rand(12, channels, dtype=torch.float64, generator=generator)
+    return function, Batch(x, function(x).detach() + off)
+
+
+def jacobian(function, x):
+    """(n · c, parameters), and the parameters."""
+    names = dict(function.named_parameters())
+    rows = jacrev(lambda values: functional_call(function, values, (x,)).flatten())(names)
+    return torch.cat([rows[name].flatten(1) for name in names], dim=1), [names[name] for name in names]
+
+
+@pytest.mark.parametrize("network", ["sine", "tanh", "gaussian", "finer", "relu", "relu-pe"])
+def test_two_steps_are_those_of_damped_least_squares(network):
+    function, batch = problem(network)
+    optimiser = Natural(function.parameters(), lr=0.5)
+    last = 0.0
+    for step in range(1, 3):
+        before = torch.cat([p.detach().flatten() for p in function.parameters()])
+        J, _ = jacobian(function, batch.x)
+        r = (function(batch.x) - batch.target).detach().flatten()
+        damping = max(DAMPING, NOISE * float(r.square().mean())) * (J * J).sum(1).mean()
+        # φ is where |J φ - r|² + λ |φ - μ φ₋|² is least
+        stacked = torch.cat([J, damping.sqrt() * torch.eye(J.shape[1])])
+        wanted = torch.cat([r, damping.sqrt() * MOMENTUM * last * torch.ones(J.shape[1])])
+        last = torch.linalg.lstsq(stacked, wanted[:, None], driver="gelsd").solution[:, 0]
+        loss = optimiser.descend(function, batch)
+        after = torch.cat([p.detach().flatten() for p in function.parameters()])
+        assert loss == pytest.approx(float(r.square().mean()))
+        assert torch.allclose(before - after, 0.5 * step / WARM * last, rtol=1e-4, atol=1e-7)
+
+
+def test_a_network_of_other_layers_is_refused():
+    function, batch = problem("wire", 1)
+    with pytest.raises(sf.InputError, match="affine and pointwise"):
+        Natural(function.parameters(), lr=0.5).descend(function, batch)
+
+
+def hills(points):
+    return np.exp(-4 * np.square(points - 0.4).sum(-1))
+
+
+def test_scattered_samples_of_a_smooth_function_are_met_between_them():
+    random = np.random.default_rng(0)
+    places, fresh = random.random((800, 2)), random.random((500, 2))
+    field = sf.fit(sf.from_points(places, hills(places)), steps=150)
+    assert (field.network.width, field.network.depth) == (128, 1)
+    error = field(fresh).numpy()[:, 0] - hills(fresh)
+    assert np.linalg.norm(error) < 1e-3 * np.linalg.norm(hills(fresh))
+    slope = -8 * (fresh - 0.4) * hills(fresh)[:, None]
+    error = field.gradient(fresh).numpy()[:, 0] - slope
+    assert np.linalg.norm(error) < 1e-2 * np.linalg.norm(slope)
+
+
+def test_noise_is_left_alone():
+    random = np.random.default_rng(2)
+    places, fresh = random.random((2000, 2)), random.random((500, 2))
+    noise = 0.1 * hills(places).std() * random.standard_normal(2000)
+    field = sf.fit(sf.from_points(places, hills(places) + noise), steps=150)
+    error = field(fresh).numpy()[:, 0] - hills(fresh)
+    assert np.sqrt(np.mean(error**2)) < 0.4 * noise.std()
+
+
+def test_a_fit_by_natural_gradients_is_resumed_to_the_last_bit(tmp_path):
+    places = np.random.default_rng(1).random((700, 2))
+    signal = sf.from_points(places, hills(places))
+    options = {"width": 24, "depth": 1}
+    whole = sf.fit(signal, steps=40, **options)
+    sf.fit(signal, steps=25, checkpoint=tmp_path, **options)
+    parts = sf.fit(signal, steps=40, checkpoint=tmp_path, resume=True, **options)
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_many_scattered_samples_or_wire_are_fitted_as_others_are():
+    places = np.random.default_rng(1).random((30_000, 2))
+    field = sf.fit(sf.from_points(places, places[:, 0]), steps=1)
+    assert (field.network.width, field.network.depth) == (256, 3)
+    field = sf.fit(sf.from_points(places[:100], places[:100, 0]), activation="wire", steps=1, width=16)
+    assert field.network.depth == 3
