@@ -60,7 +60,12 @@ Omega = Annotated[
     str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is by the spectrum and the sampling rate.")
 ]
 OmegaOfDerivatives = Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 60.")]
-Recipe = Annotated[str, typer.Option(help="default, or paper: the official code to the letter.")]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        help="default; natural: for measurements of something smooth; paper: the official code to the letter."
+    ),
+]
 Grey = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
 Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,16 +75,16 @@ class Recipe:
         return self.optimiser([{"params": rest, "lr": rate}, {"params": first, "lr": slow * rate}], rate)
 
 
-def natural_omega(signal: Signal, parameters: int) -> float:
+def natural_omega(signal: Signal, parameters: int, above: float = 0.0) -> float:
     """ω of the first layer for which a network begins with a signal's frequencies, by its spectrum and sampling rate.
 
     The first layer is sin(ω (W x + b)) with W ~ U(-1/d, 1/d) and x on [-1, 1], so ω / d is its highest frequency along
-    an axis.
+    an axis. For `above`, see `sinefield.signals.pace`.
     """
     header, dim = signal.header, signal.header.domain.dim
     coarser = max(signal.size / (SAMPLES * parameters), 1.0) ** (1 / dim)
     # of scattered samples the pace is the root mean square over all frequencies, above that of a share of them
-    wanted = pace(signal) * (dim if signal.places is None else 1)
+    wanted = pace(signal, above=above) * (dim if signal.places is None else 1)
     fastest = np.minimum(wanted, FASTEST / (coarser * np.asarray(header.step))) * header.domain.half
     return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
 
@@ -97,8 +98,9 @@ def adam(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
     return Adam(groups, lr=rate)
 
 
-NATURAL_RATE, FEW = 0.5, 20_000
-"""Of natural gradients, which scattered samples are fitted by where there are no more of them than this."""
+NATURAL_RATE, FEW, NOISE = 0.5, 20_000, 40.0
+"""Of natural gradients; up to how many scattered samples are fitted by them unless told otherwise; and so many times
+the median power is more than noise."""
 
 PAPER = Recipe(
     optimiser=adam,
@@ -108,6 +110,17 @@ PAPER = Recipe(
     omega=lambda signal, parameters: 30.0,
     place=stretched,
     fixed=("width", "depth", "omega"),
+)
+
+NATURAL = Recipe(
+    optimiser=natural,
+    rate={name: NATURAL_RATE for name in NETWORKS if name != "wire"},
+    batch=512,
+    steps=300,
+    omega=partial(natural_omega, above=NOISE),
+    place=lambda domain, shape: domain,
+    width=128,
+    depth=1,
 )
 
 RECIPES = {
@@ -130,36 +143,31 @@ RECIPES = {
         place=lambda domain, shape: domain,
         steady=60.0,
     ),
-    # measured data of smooth functions, as a rule: a small network, and steps that are worth a hundred
-    "default, points": Recipe(
-        optimiser=natural,
-        rate={name: NATURAL_RATE for name in NETWORKS if name != "wire"},
-        batch=512,
-        steps=300,
-        omega=natural_omega,
-        place=lambda domain, shape: domain,
-        width=128,
-        depth=1,
-    ),
+    "natural": NATURAL,
+    "default, points": NATURAL,
     "paper": PAPER,
     # time goes from -100 to 100
     "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
     "paper, video": replace(PAPER, steps=100_000, batch=38e-4, width=1024),
 }
-"""`default` is what `fit` takes; `paper` is the official code of Sitzmann et al. 2020 to the letter, for each kind."""
+"""`default` is what `fit` takes; `natural`, a small network and steps that are worth a hundred, is for measurements of
+something smooth, as scattered ones are as a rule; `paper` is the official code of Sitzmann et al. 2020."""
 
 
 def recipe_for(name: str, signal: Signal, activation: str = "sine") -> Recipe:
     """The recipe of that name for a signal.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or not for this activation.
     """
     if name not in RECIPES:
-        raise InputError(f"there is no recipe {name!r}; choose from default, paper")
+        raise InputError(f"there is no recipe {name!r}; choose from default, natural, paper")
     own = RECIPES.get(f"{name}, {signal.header.kind}", RECIPES[name])
-    many = own.optimiser is natural and signal.size > FEW
-    return RECIPES[name] if many or activation not in own.rate else own
+    if activation not in own.rate or (own is NATURAL and signal.size > FEW):
+        own = RECIPES[name]
+    if activation in NETWORKS and activation not in own.rate:
+        raise InputError(f"the recipe {name} is not for {activation}; take another")
+    return own
 
 
 def default_steps(plan: Recipe, psnr: float | None) -> int:

@@ -97,3 +97,13 @@ def test_many_scattered_samples_or_wire_are_fitted_as_others_are():
     assert (field.network.width, field.network.depth) == (256, 3)
     field = sf.fit(sf.from_points(places[:100], places[:100, 0]), activation="wire", steps=1, width=16)
     assert field.network.depth == 3
+
+
+def test_an_array_is_fitted_so_where_that_is_asked_for():
+    t = np.linspace(0, 6, 400)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(400)
+    signal = sf.from_array(np.sin(t) + noise, step=(t[1],), axes=("t",), units=("s",))
+    slope = sf.fit(signal, recipe="natural", steps=100).gradient(t[:, None])[:, 0, 0].numpy()
+    assert np.abs(slope - np.cos(t))[20:-20].max() < 0.3  # of the noise itself it is 60
+    with pytest.raises(sf.InputError, match="not for wire"):
+        sf.fit(signal, recipe="natural", activation="wire")

@@ -36,7 +36,7 @@ def samples(
             _curve(one, field, x[:, 0], true, channel)
         else:
             _plane(one, field, channel)
-        _places(two, header.domain.axes, x, found - true, channel)
+        _places(two, field, x, found - true, channel)
         three.plot([true.min(), true.max()], [true.min(), true.max()], color="0.6", linewidth=1)
         three.plot(true, found, ".", markersize=2, rasterized=True)
         three.set(xlabel=f"{channel}, measured", ylabel=f"{channel}, of the field", title=_said(field))
@@ -62,29 +62,44 @@ def _curve(axes: Axes, field: Field, x: NDArray[Any], values: NDArray[Any], chan
 
 
 def _plane(axes: Axes, field: Field, channel: str) -> None:
-    """The field over its last two axes, through the middle of the others."""
-    domain = field.header.domain
-    shape = (*[1] * (domain.dim - 2), *(min(max(n, 256), FINEST) for n in field.header.shape[-2:]))
+    """The field over two axes, through the middle of the others."""
+    domain, (across, along) = field.header.domain, _axes(field)
+    shape = [1] * domain.dim
+    for axis in (across, along):
+        shape[axis] = min(max(field.header.shape[axis], 256), FINEST)
     points = np.stack(np.meshgrid(*domain.centres(shape), indexing="ij"), axis=-1).reshape(-1, domain.dim)
-    values = np.concatenate([field(part).numpy()[:, 0] for part in np.array_split(points, 64)]).reshape(shape[-2:])
-    (top, left), (bottom, right) = domain.lower[-2:], domain.upper[-2:]
-    drawn = axes.imshow(values, extent=(left, right, bottom, top), aspect="auto", cmap="viridis")
-    others = [f"{name} = {middle:.4g}" for name, middle in zip(domain.axes, domain.centre, strict=True)][:-2]
-    axes.set(xlabel=_named(field, -1), ylabel=_named(field, -2), title=", ".join(["the field", *others]))
+    values = np.concatenate([field(part).numpy()[:, 0] for part in np.array_split(points, 64)]).reshape(shape)
+    plane = np.moveaxis(values, (along, across), (0, 1)).reshape(shape[along], shape[across])
+    extent = (domain.lower[across], domain.upper[across], domain.lower[along], domain.upper[along])
+    drawn = axes.imshow(plane, extent=extent, origin="lower", aspect="auto", cmap="viridis")
+    others = [f"{domain.axes[k]} = {domain.centre[k]:.4g}" for k in range(domain.dim) if k not in (across, along)]
+    _label(axes, field, ", ".join(["the field", *others]))
     axes.figure.colorbar(drawn, ax=axes, label=channel, fraction=0.046, pad=0.02)
 
 
-def _places(axes: Axes, names: tuple[str, ...], x: NDArray[Any], error: NDArray[Any], channel: str) -> None:
-    """The error of the samples at their places, along the last one or two axes."""
+def _places(axes: Axes, field: Field, x: NDArray[Any], error: NDArray[Any], channel: str) -> None:
+    """The error of the samples at their places, along one or two axes."""
     if x.shape[1] == 1:
         axes.plot(x[:, 0], error, ".", markersize=2)
-        axes.set(xlabel=names[0], ylabel=f"error of {channel}", title="what the field is off by")
+        axes.set(xlabel=_named(field, 0), ylabel=f"error of {channel}", title="what the field is off by")
         return
-    most = limit(error) or 1.0
-    drawn = axes.scatter(x[:, -1], x[:, -2], c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
-    axes.invert_yaxis()
-    axes.set(xlabel=names[-1], ylabel=names[-2], title="what the field is off by, at its samples")
+    most, (across, along) = limit(error) or 1.0, _axes(field)
+    places = x[:, across], x[:, along]
+    drawn = axes.scatter(*places, c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
+    _label(axes, field, "what the field is off by, at its samples")
     axes.figure.colorbar(drawn, ax=axes, label=f"error of {channel}", fraction=0.046, pad=0.02)
+
+
+def _axes(field: Field) -> tuple[int, int]:
+    """Which axis goes across and which along a figure: x and y of points; columns and rows, downwards, of an array."""
+    return (0, 1) if field.header.kind == "points" else (field.header.domain.dim - 1, field.header.domain.dim - 2)
+
+
+def _label(axes: Axes, field: Field, title: str) -> None:
+    across, along = _axes(field)
+    axes.set(xlabel=_named(field, across), ylabel=_named(field, along), title=title)
+    if field.header.kind != "points":
+        axes.invert_yaxis()
 
 
 def _named(field: Field, axis: int) -> str:

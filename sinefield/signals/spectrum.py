@@ -16,13 +16,18 @@ much of their mean spread is added in every direction, so that it comes out smal
 """
 
 
-def pace(signal: Signal, share: float = 1 / 16) -> NDArray[np.float64]:
+def pace(signal: Signal, share: float = 1 / 16, above: float = 0.0) -> NDArray[np.float64]:
     """The angular frequency along each axis, per unit of coordinate, below which a share of the slope's power lies.
 
     The power of the slope is that of the signal times the frequency's square: in a picture, whose power falls as
     1/frequency², every octave up to the sampling rate counts; a sound that was sampled far above its pitch has a
     slope of its pitch. Of scattered samples it is the rms slope over the rms deviation from the mean, whatever the
     share; for a sinusoid both are its frequency.
+
+    Args:
+        signal: on a grid, or scattered.
+        share: of the slope's power.
+        above: count only what is so many times the median of the power: white noise is even.
 
     >>> from sinefield.signals import from_array
     >>> pace(from_array(np.sin(0.5 * np.arange(300)), step=(0.1,))).round().tolist()  # 0.5 rad a sample
@@ -34,7 +39,7 @@ def pace(signal: Signal, share: float = 1 / 16) -> NDArray[np.float64]:
     for axis, (n, step) in enumerate(zip(signal.header.shape, signal.header.step, strict=True)):
         if n > 1 and (power := _power(signal, axis)).any():
             frequency = np.pi / step * np.arange(len(power)) / len(power)
-            below = np.cumsum(frequency**2 * power)
+            below = np.cumsum(frequency**2 * np.where(power >= above * np.median(power), power, 0))
             found[axis] = np.interp(share * below[-1], below, frequency)
     return found
 
