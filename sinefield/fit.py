@@ -371,9 +371,9 @@ def _variance(signal: Signal, indices: Indices) -> float:
 
 
 def checksum(signal: Signal) -> int:
-    """Of a signal's samples, or of a million of them."""
-    _, values = signal.at(spread(signal, None, 0, JUDGED_IN_END)[:])
-    return zlib.crc32(np.ascontiguousarray(values).data)
+    """Of a signal's samples and where they lie, or of a million of them."""
+    places, values = signal.at(spread(signal, None, 0, JUDGED_IN_END)[:])
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(np.ascontiguousarray(places).data))
 
 
 def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: Indices | None = None) -> dict[str, Any]:

@@ -83,12 +83,15 @@ def test_noise_is_left_alone():
 def test_a_fit_by_natural_gradients_is_resumed_to_the_last_bit(tmp_path):
     places = np.random.default_rng(1).random((700, 2))
     signal = sf.from_points(places, hills(places))
-    options = {"width": 24, "depth": 1}
+    options = {"width": 24, "depth": 1, "omega": 6}
     whole = sf.fit(signal, steps=40, **options)
     sf.fit(signal, steps=25, checkpoint=tmp_path, **options)
     parts = sf.fit(signal, steps=40, checkpoint=tmp_path, resume=True, **options)
     for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.equal(one, other)
+    elsewhere = sf.from_points(places[::-1], signal.values[:, 0])
+    with pytest.raises(sf.InputError, match="checksum"):
+        sf.fit(elsewhere, steps=50, checkpoint=tmp_path, resume=True, **options)
 
 
 def test_many_scattered_samples_or_wire_are_fitted_as_others_are():

@@ -269,3 +269,12 @@ def test_a_field_through_points_is_close_between_them(tmp_path):
     again = sf.load(tmp_path / "f.field")
     assert again.header == signal.header
     assert np.array_equal(again(fresh), field(fresh))
+
+
+def test_noise_does_not_quicken_the_pace():
+    random = np.random.default_rng(0)
+    places, waves = random.random((20_000, 2)), 2 * np.pi * np.array([3, 1])
+    for noise in (0.0, 0.05, 0.2):
+        found = pace(from_points(places, np.sin(places @ waves) + noise * random.standard_normal(20_000)))
+        assert (0.5 * waves < found).all()
+        assert (found < 1.2 * waves).all()

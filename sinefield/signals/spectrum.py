@@ -81,6 +81,10 @@ def _rms_frequency(signal: Signal, places: NDArray[np.float64]) -> NDArray[np.fl
     across = offset.swapaxes(1, 2)
     spread = across @ offset
     spread += (RIDGE / dim * np.trace(spread, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(dim)
-    slope = np.linalg.solve(spread, across @ rise)
+    inverse = np.linalg.inv(spread)
+    slope = inverse @ (across @ rise)
+    # noise tilts a plane by so much in the mean, as its residuals tell
+    noise = np.square(rise - offset @ slope).sum(axis=1) / max(near.shape[1] - 1 - dim, 1)
+    square = np.square(slope) - np.einsum("mkk->mk", inverse)[:, :, None] * noise[:, None]
     deviation = (signal.values[own[drawn]] / signal.header.half_range).var(axis=0).sum()
-    return np.asarray(np.sqrt(np.square(slope).mean(axis=0).sum(axis=-1) / (deviation or np.inf)) / domain.half)
+    return np.asarray(np.sqrt(square.mean(axis=0).sum(axis=-1).clip(0) / (deviation or np.inf)) / domain.half)
