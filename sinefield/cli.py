@@ -103,7 +103,7 @@ def fit(
     steps: Steps = None,
     seconds: Seconds = None,
     psnr: Annotated[float | None, typer.Option(help="Stop at so many dB.")] = None,
-    holdout: Annotated[float, typer.Option(help="Keep this share of the pixels out of the fit, to judge by.")] = 0.0,
+    holdout: Annotated[float, typer.Option(help="Keep this share of the samples out of the fit, to judge by.")] = 0.0,
     seed: Seed = 0,
     device: Device = "cpu",
     checkpoint: Checkpoint = None,

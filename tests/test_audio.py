@@ -107,3 +107,11 @@ def test_a_rate_that_a_format_cannot_hold_is_said_and_nothing_is_left(tmp_path):
     with pytest.raises(InputError, match=r"12,345 samples a second in 1 channels .* try \.wav"):
         write_audio(tmp_path / "sound.mp3", iter([signal.values]), 12345, signal.header)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sound_that_is_cut_short_is_read_as_far_as_it_goes(tmp_path):
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, tone(), 8000)
+    path.write_bytes(path.read_bytes()[:2044])
+    with pytest.warns(UserWarning, match="cut short; its first 1,000 samples are used"):
+        assert read_audio(path).size == 1000

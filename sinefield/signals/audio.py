@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,8 @@ from sinefield.signals.signal import Header, Signal, check_finite, parts
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64")
 
-BLOCK = 2**18
-"""Frames that are decoded at once."""
+BLOCK, UNKNOWN = 2**18, 2**31 - 2**16
+"""Frames that are decoded at once; and the bytes that a recorder promises, at least, if it does not know how many."""
 
 _CONTAINER = {".oga": "OGG", ".opus": "OGG", ".aif": "AIFF"}
 
@@ -37,11 +39,14 @@ def read_audio(source: str | Path) -> Signal:
         with soundfile.SoundFile(path) as file:
             rate, blocks = file.samplerate, file.blocks(BLOCK, dtype="float32", always_2d=True)
             values = unpacked(blocks, f"{path} is a sound file that")
+            told = re.search(r"data +: (\d+) \(should be (\d+)\)", file.extra_info)
     except soundfile.SoundFileError as error:
         said = (
             "is empty (0 bytes)" if path.stat().st_size == 0 else f"holds no sound that can be read: {one_line(error)}"
         )
         raise InputError(f"{path} {said}") from error
+    if told is not None and int(told[2]) < int(told[1]) < UNKNOWN:
+        warnings.warn(f"{path} is cut short; its first {len(values):,} samples are used", stacklevel=2)
     return from_waveform(values, rate, path.stem)
 
 
