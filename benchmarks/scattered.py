@@ -1,6 +1,6 @@
 """Between scattered points: smooth functions of three variables, from their values at random places in the unit cube.
 
-    python -m benchmarks.scattered [--points 5000] [--steps 100 300 1000] [--omegas 3 6 12 24]
+    python -m benchmarks.scattered [--points 5000] [--steps 100 300 1000] [--omegas 3 6 12 24] [--noise 0.1]
 
 Prints one Markdown table: the relative L2 error of value and gradient on 10,000 fresh points against the closed form,
 for the ω that the default recipe chooses (auto) and for others, after so many steps of one fit; beside them radial
@@ -46,12 +46,12 @@ def hills(points: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def fitted(
-    function: Function, count: int, omega: float | None, steps: list[int]
+    function: Function, count: int, omega: float | None, steps: list[int], noise: float
 ) -> Iterator[tuple[int, float, float, float, float]]:
     """Steps, ω, the errors of value and gradient, and seconds, of one fit that goes on from each number to the next."""
     places = np.random.default_rng(0).random((count, 3))
     fresh = np.random.default_rng(1).random((FRESH, 3))
-    signal, (value, slope) = from_points(places, function(places)[0]), function(fresh)
+    signal, (value, slope) = from_points(places, measured(function, places, noise)), function(fresh)
     with tempfile.TemporaryDirectory() as folder:
         for number in sorted(steps):
             field = fit(signal, omega=omega, steps=number, checkpoint=folder, resume=number != min(steps))
@@ -59,13 +59,19 @@ def fitted(
             yield number, field.network.omega_first, *errors, field.made["seconds"]
 
 
-def splined(function: Function, count: int) -> tuple[float, float]:
+def splined(function: Function, count: int, noise: float) -> tuple[float, float]:
     """The error of the value by radial basis functions, and seconds."""
     places = np.random.default_rng(0).random((count, 3))
     fresh = np.random.default_rng(1).random((FRESH, 3))
     began = perf_counter()
-    found = RBFInterpolator(places, function(places)[0], neighbors=64)(fresh)
+    found = RBFInterpolator(places, measured(function, places, noise), neighbors=64)(fresh)
     return relative(found, function(fresh)[0]), perf_counter() - began
+
+
+def measured(function: Function, places: NDArray, noise: float) -> NDArray:
+    """Values with noise of a share of their standard deviation."""
+    value = function(places)[0]
+    return value + noise * value.std() * np.random.default_rng(2).standard_normal(len(value))
 
 
 def relative(found: NDArray, truth: NDArray) -> float:
@@ -77,13 +83,14 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=5000)
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--omegas", type=float, nargs="*", default=[3.0, 6.0, 12.0, 24.0])
+    parser.add_argument("--noise", type=float, default=0.0, help="as a share of the values' standard deviation")
     options = parser.parse_args()
     print("| function | by | steps | value | gradient | seconds |\n| --- | --- | ---: | ---: | ---: | ---: |")
     for function in (waves, hills):
-        error, seconds = splined(function, options.points)
+        error, seconds = splined(function, options.points, options.noise)
         print(f"| {function.__name__} | splines | | {error:.1e} | | {seconds:.0f} |", flush=True)
         for given in (None, *options.omegas):
-            for steps, omega, *errors, seconds in fitted(function, options.points, given, options.steps):
+            for steps, omega, *errors, seconds in fitted(function, options.points, given, options.steps, options.noise):
                 by = f"ω {omega:g}" + (" (auto)" if given is None else "")
                 cells = [function.__name__, by, str(steps), *(f"{each:.1e}" for each in errors), f"{seconds:.0f}"]
                 print("| " + " | ".join(cells) + " |", flush=True)

@@ -276,6 +276,8 @@ def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor)
 def _plan(recipe: str, signal: Signal) -> Recipe:
     """A recipe for derivatives, which weigh high frequencies more: a lower ω, and a rate that falls sooner."""
     plan = recipe_for(recipe, signal)
+    if recipe not in ("default", "paper"):
+        raise InputError(f"the recipe {recipe} is for values, not for derivatives; take default or paper")
     if recipe == "paper":
         return plan
     return replace(

@@ -98,7 +98,7 @@ def adam(groups: Iterable[dict[str, Any]], rate: float) -> Optimizer:
     return Adam(groups, lr=rate)
 
 
-NATURAL_RATE, FEW, NOISE = 0.5, 20_000, 40.0
+NATURAL_RATE, FEW, FLOOR = 0.5, 20_000, 40.0
 """Of natural gradients; up to how many scattered samples are fitted by them unless told otherwise; and so many times
 the median power is more than noise."""
 
@@ -117,7 +117,7 @@ NATURAL = Recipe(
     rate={name: NATURAL_RATE for name in NETWORKS if name != "wire"},
     batch=512,
     steps=300,
-    omega=partial(natural_omega, above=NOISE),
+    omega=partial(natural_omega, above=FLOOR),
     place=lambda domain, shape: domain,
     width=128,
     depth=1,

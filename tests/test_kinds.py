@@ -1,10 +1,5 @@
 """Every kind of signal through the verbs: fitted, described, rendered; and what cannot be read, in one line."""
 
-import json
-import os
-import subprocess
-import sys
-
 import av
 import numpy as np
 import pytest
@@ -12,25 +7,9 @@ import soundfile
 from PIL import Image
 
 import sinefield as sf
+from tests.verbs import report, run
 
 TINY = ("--width", "24", "--depth", "1", "--steps", "40")
-
-
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "sinefield", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "80"},
-        timeout=120,
-    )
-
-
-def report(*arguments, cwd):
-    done = run(*arguments, "--json", cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")

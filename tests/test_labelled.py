@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+import sinefield
 from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.signals import from_array
@@ -107,3 +108,22 @@ def test_without_xarray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(InputError, match=r"pip install 'sinefield\[xarray\]'"):
         from_xarray(array)
+
+
+def test_a_field_comes_back_as_it_went_in():
+    t = np.arange(12) / 4
+    array = xarray.DataArray(
+        np.outer(np.sin(t), np.arange(5.0)),
+        {"time": ("time", t, {"units": "s"}), "x": ("x", 10 + 2 * np.arange(5.0), {"units": "m"})},
+    )
+    field = sinefield.fit(sinefield.from_xarray(array), width=32, depth=1, steps=300)
+    again = field.to_xarray()
+    assert again.dims == ("time", "x")
+    assert all(np.allclose(again[dim], array[dim]) for dim in again.dims)
+    assert all(again[dim].units == array[dim].units for dim in again.dims)
+    assert np.abs(again - array).max() < 0.2
+    part = field.to_xarray(scale=2, crop=[(1, 2), (None, None)], layer="gradient")
+    assert dict(part.sizes) == {"time": 8, "x": 10, "along": 2}
+    assert np.allclose(
+        part.values, field.gradient(np.stack(np.meshgrid(part.time, part.x, indexing="ij"), -1))[..., 0, :]
+    )

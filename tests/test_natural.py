@@ -110,3 +110,13 @@ def test_an_array_is_fitted_so_where_that_is_asked_for():
     assert np.abs(slope - np.cos(t))[20:-20].max() < 0.3  # of the noise itself it is 60
     with pytest.raises(sf.InputError, match="not for wire"):
         sf.fit(signal, recipe="natural", activation="wire")
+
+
+def test_what_a_natural_gradient_is_not_for_is_refused():
+    signal = sf.from_array(np.add.outer(np.arange(8.0), np.arange(8.0)))
+    with pytest.raises(sf.InputError, match="not for derivatives"):
+        sf.reconstruct(signal, recipe="natural", steps=1)
+    function, batch = problem()
+    slope = sf.Constraint("slope", lambda step: batch, lambda jet, batch: jet.gradient[:, 0], order=1)
+    with pytest.raises(sf.InputError, match="one constraint on values"):
+        sf.minimise(function, [slope], Natural(function.parameters(), lr=0.5), sf.Stop(steps=1))

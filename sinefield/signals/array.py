@@ -53,16 +53,7 @@ def from_array(
     >>> signal.header.shape, signal.header.domain.upper, signal.header.high
     ((1, 3), (0.5, 1.25), (4.0,))
     """
-    if np.ma.is_masked(values):
-        raise InputError(f"{name} has masked values; fill them, or fit the part without them")
-    try:
-        values = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name} is not a regular array of numbers: {one_line(error)}") from error
-    if values.dtype == np.longdouble:
-        values = values.astype(np.float64)
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{name} holds {values.dtype} values; real numbers are needed")
+    values = real_numbers(values, name)
     channels: tuple[str, ...] = ()
     if channel_axis is None:
         values = values[..., None]
@@ -81,6 +72,23 @@ def from_array(
     low, high = value_range(values)
     domain = from_samples(shape, origin, step, axes, _own_units(units, origin, step))
     return Signal(values, Header("array", domain, shape, channels, values.dtype.name, low, high), name)
+
+
+def real_numbers(values: ArrayLike | Tensor, name: str) -> NDArray[Any]:
+    """What was handed in as an array of real numbers of a type that NumPy and PyTorch share.
+
+    Raises:
+        InputError: masked values, rows of different lengths, or anything but real numbers.
+    """
+    if np.ma.is_masked(values):
+        raise InputError(f"{name}: some values are masked; fill them, or fit the part without them")
+    try:
+        array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: not a regular array of numbers: {one_line(error)}") from error
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name}: {array.dtype} values; real numbers are needed")
+    return array.astype(np.float64) if array.dtype == np.longdouble else array
 
 
 def read_array(path: str | Path, *, channel_axis: int | None = None, key: str | None = None) -> Signal:

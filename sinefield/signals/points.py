@@ -18,6 +18,7 @@ from torch import Tensor
 from sinefield.domain import box
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
+from sinefield.signals.array import real_numbers
 from sinefield.signals.signal import Header, Signal, check_finite, spread_shape, value_range
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -64,7 +65,7 @@ def from_points(
         if given is not None and len(given) != many:
             raise InputError(f"{what} has {len(given)} entries; {name} has {dim} coordinates and {count} channels")
     at = at.astype(np.float64, copy=False)
-    found = found.astype(np.float64, copy=False) if found.dtype.kind != "f" or found.itemsize > 8 else found
+    found = found if found.dtype.kind == "f" else found.astype(np.float64)
     check_finite(at, f"the places of {name}")
     check_finite(found, f"the values of {name}")
     lower, upper = at.min(axis=0), at.max(axis=0)
@@ -334,14 +335,7 @@ def _check_suffix(path: Path) -> Path:
 
 def _columns(values: ArrayLike | Tensor, name: str) -> NDArray[Any]:
     """Real numbers (n,) or (n, c) as (n, c)."""
-    if np.ma.is_masked(values):
-        raise InputError(f"{name} are masked in part; leave those out")
-    try:
-        array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name} are not a regular array of numbers: {one_line(error)}") from error
-    if array.dtype.kind not in "buif":
-        raise InputError(f"{name} are of the type {array.dtype}; real numbers are needed")
+    array = real_numbers(values, name)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.shape[1] == 0:
         raise InputError(f"{name} have the shape {np.shape(values)}; (n,) or (n, columns) is needed")

@@ -70,7 +70,10 @@ def read_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
             orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
             return oriented(_shown(values, page, path.name), int(orientation)), mode
     except tifffile.TiffFileError as error:
-        raise InputError(f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are)") from error
+        raise InputError(
+            f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are); a sound, a video, an "
+            "array or a table is told by its suffix, such as .wav, .mp4, .npy or .csv"
+        ) from error
     except InputError:
         raise
     except Exception as error:  # a damaged file can fail anywhere in a decoder
