@@ -10,6 +10,7 @@ from . import render as render
 from . import samplers as samplers
 from . import signals as signals
 from .constraints import Constraint as Constraint
+from .contour import contour as contour
 from .domain import Domain as Domain
 from .errors import InputError as InputError
 from .field import Field as Field
@@ -32,6 +33,8 @@ from .jets import propagate as propagate
 from .jets import taylor as taylor
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
+from .shape import closest as closest
+from .shape import fit_shape as fit_shape
 from .signals import Signal as Signal
 from .signals import cropped as cropped
 from .signals import from_array as from_array
@@ -40,5 +43,8 @@ from .signals.audio import from_waveform as from_waveform
 from .signals.formats import read as read
 from .signals.labelled import from_xarray as from_xarray
 from .signals.points import from_points as from_points
+from .signals.surface import from_cloud as from_cloud
+from .signals.surface import from_mesh as from_mesh
+from .signals.surface import read_surface as read_surface
 
 __version__: str

@@ -26,6 +26,7 @@ from sinefield.terminal import (
     plain,
     progress_bar,
     read_picture,
+    refuse,
     tell,
     tell_of,
 )
@@ -47,7 +48,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A picture, sound, video, array (.npy, .npz), table (.csv, .parquet), or a sample picture: camera, …",
+        help="A picture, sound, video, array (.npy, .npz), table (.csv, .parquet), scan or mesh (.ply, .obj, .stl, "
+        ".off, .glb, .xyz), or a sample picture: camera, …",
     ),
 ]
 FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="A field, as `sinefield fit` writes it.")]
@@ -94,6 +96,10 @@ def fit(
     values: Annotated[
         str | None, typer.Option(metavar="A,B", help="Of a table: the columns of values; the last unless given.")
     ] = None,
+    points: Annotated[int | None, typer.Option(min=4, help="Of a mesh: so many points are drawn; 200,000.")] = None,
+    supervise: Annotated[
+        str | None, typer.Option(metavar="surface|distance", help="Of a mesh: learn its surface, or distances to it.")
+    ] = None,
     like: Annotated[Path | None, typer.Option(metavar="FIELD", help="Start from the weights of another field.")] = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
@@ -116,12 +122,15 @@ def fit(
 ) -> None:
     """Fit a signal: what comes out is a function of its coordinates, of (y, x) for a picture, of t for a sound.
 
+    A scan or a mesh becomes the signed distance to its surface, a function of (x, y, z).
+
     It stops at whichever comes first of --steps, --seconds and --psnr; without any, after 3,000 steps.
     Ctrl-C ends the fit and keeps what it has reached.
     """
     from sinefield.field import load
     from sinefield.fit import fit as fit_signal
     from sinefield.signals.formats import read
+    from sinefield.signals.surface import Surface
 
     signal = read(
         source,
@@ -131,7 +140,13 @@ def fit(
         key=key,
         coordinates=parse_names(coordinates),
         values=parse_names(values),
+        points=points,
     )
+    shape = signal if isinstance(signal, Surface) else None
+    if shape is not None:
+        refuse("a shape", psnr=psnr, holdout=holdout or None, like=like)
+    else:
+        refuse("what is no scan or mesh", supervise=supervise)
     if report is not None:
         from sinefield.reports import prepare
 
@@ -139,24 +154,28 @@ def fit(
     target = field_path(output or Path(f"{signal.name}.safetensors"))
     say = console(quiet)
     with progress_bar(say, "fit") as bar:
-        field = fit_signal(
-            signal,
-            activation=activation,
-            width=width,
-            depth=depth,
-            omega=parse_omega(omega),
-            recipe=recipe,
-            steps=steps,
-            seconds=seconds,
-            psnr=psnr,
-            holdout=holdout,
-            like=None if like is None else load(like),
-            seed=seed,
-            device=device,
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=follow(bar, steps, seconds, recipe, psnr, signal, activation),
-        )
+        watch = follow(bar, steps, seconds, recipe, psnr, signal, activation)
+        options: dict[str, Any] = {
+            "activation": activation,
+            "width": width,
+            "depth": depth,
+            "omega": parse_omega(omega),
+            "recipe": recipe,
+            "steps": steps,
+            "seconds": seconds,
+            "seed": seed,
+            "device": device,
+            "checkpoint": checkpoint,
+            "resume": resume,
+            "progress": watch,
+        }
+        if shape is not None:
+            from sinefield.shape import fit_shape
+
+            field = fit_shape(shape, supervise=supervise or "surface", **options)
+        else:
+            start = None if like is None else load(like)
+            field = fit_signal(signal, psnr=psnr, holdout=holdout, like=start, **options)
     field.save(target)
     written = None
     if report is not None and field.made["stopped"] != "interrupted":
@@ -175,7 +194,12 @@ def render(
     field: FieldFile,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="A picture, a sound, a video (a folder of .png without suffix), or .npy."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A picture, a sound, a video (a folder of .png without suffix), .npy, or over space a mesh: .ply, "
+            ".obj, .stl, .off, .glb.",
+        ),
     ],
     size: Size = None,
     scale: Annotated[float | None, typer.Option(help="Times the size that was fitted, along each axis.")] = None,
@@ -187,7 +211,17 @@ def render(
         float | None, typer.Option("--rate", "--fps", help="Samples or frames for each second of the signal.")
     ] = None,
     slow: Annotated[float, typer.Option(help="Play a video or a sound so many times slower.")] = 1.0,
-    layer: Annotated[str, typer.Option(help="value, gradient, laplacian, or along one axis: dt, dy, dx, …")] = "value",
+    layer: Annotated[
+        str,
+        typer.Option(
+            help="value, gradient, laplacian, along one axis: dt, dy, dx, …; normal or curvature of the levels."
+        ),
+    ] = "value",
+    resolution: Annotated[int | None, typer.Option(min=1, help="Of a mesh: cells along the longest side.")] = None,
+    level: Annotated[
+        float | None, typer.Option(help="Of a mesh: the value on it; 0 for a shape, else the middle of the range.")
+    ] = None,
+    up: Annotated[str, typer.Option(metavar="x|y|z", help="Of a picture of a shape: the axis that points up.")] = "y",
     at: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="At the points of a .csv or .parquet, instead of on a grid.")
     ] = None,
@@ -200,19 +234,28 @@ def render(
     A derivative is written as its numbers to .npy and .tif, in value per unit of coordinate; to any other picture or
     video as greys: the gradient's magnitude, or the others with zero at mid-grey.
     """
-    from sinefield.export import render_at, render_to
+    from sinefield.export import render_at, render_mesh, render_to, render_views
     from sinefield.field import load
     from sinefield.files import check_output
     from sinefield.fit import available
     from sinefield.render import layer_of
+    from sinefield.signals.formats import kind_of
 
     check_output(output)
     loaded = load(field, device=available(device))
     layer_of(layer, loaded.header.domain)
     start = time.perf_counter()
+    kind = kind_of(output)
+    if kind != "shape":
+        refuse(f"{output.name}, which is no mesh", level=level, resolution=resolution)
     with progress_bar(console(quiet), "render") as bar:
-        if at is not None:
+        if kind == "shape" and at is None:
+            refuse("a mesh; give a --resolution", size=size, scale=scale, crop=crop, rate=rate)
+            shape = render_mesh(output, loaded, level, resolution, lambda done: bar(done, ""))
+        elif at is not None:
             shape = render_at(output, loaded, at, layer, lambda done: bar(done, ""))
+        elif loaded.header.kind == "shape" and kind == "image":
+            shape = render_views(output, loaded, parse_size(size), up, lambda done: bar(done, ""))
         else:
             shape = render_to(
                 output,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sinefield.jets import Jet, Workspace, propagate
+from sinefield.jets import Jet
 from sinefield.samplers import Batch, Sampler
 
 Residual = Callable[[Jet, Batch], Tensor]
@@ -21,7 +21,8 @@ class Constraint:
 
     Attributes:
         name: what the term is called in reports.
-        sampler: where it is evaluated: step ↦ batch.
+        sampler: where it is evaluated: step ↦ batch. Constraints with one and the same sampler share its points, and
+            the jets there.
         residual: C, a plain function of the jet and the batch (n, …); zero where the constraint holds.
             Its jet is of the function that is fitted: values on [-1, 1] for a signal, coordinates in the user's units.
         order: the derivatives that C reads: 0, 1 or 2.
@@ -38,9 +39,9 @@ class Constraint:
     norm: Callable[[Tensor], Tensor] = torch.square
     group: int = 1
 
-    def loss(self, field: nn.Module, batch: Batch, space: Workspace | None = None) -> Tensor:
-        """The term on one batch; `space` is as for `propagate`."""
-        size = self.norm(self.residual(propagate(field, batch.x, self.order, space=space), batch))
+    def term(self, jet: Jet, batch: Batch) -> Tensor:
+        """w · mean ‖C‖ on one batch, from the jet at its points."""
+        size = self.norm(self.residual(jet, batch))
         if batch.weight is not None:
             size = size * batch.weight.reshape(-1, *[1] * (size.ndim - 1))
         return self.weight * size.mean()

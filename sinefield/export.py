@@ -11,14 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinefield.contour import contour
+from sinefield.domain import from_samples
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.render import window
 from sinefield.shades import greys
-from sinefield.signals import Crop, formats
+from sinefield.signals import Crop, Header, formats, image
 from sinefield.signals.array import write_array
 from sinefield.signals.audio import AUDIO_SUFFIXES
 from sinefield.signals.points import read_places, write_points
+from sinefield.signals.surface import check_mesh, write_mesh
+from sinefield.view import views
+
+SIDE = 384
+"""Pixels along a view of a shape."""
+
+SEEN = Header("image", from_samples((1, 1)), (1, 1), ("R", "G", "B"), "uint8", (0.0,) * 3, (255.0,) * 3)
+"""Of a picture of a shape."""
 
 
 def render_to(
@@ -46,6 +56,8 @@ def render_to(
     domain, shape = window(field.header, size, scale, crop, rate)
     header, numbers = field.header, layer == "value" or formats.holds_numbers(path)
     if not numbers:
+        if layer == "normal":
+            raise InputError(f"{path.name}: normals are vectors; write their numbers to .npy")
         if path.suffix.lower() in AUDIO_SUFFIXES:
             raise InputError(f"{path.name}: a derivative is no sound; write its numbers to .npy")
         header = replace(header, channels=(), dtype="uint8", low=(0.0,), high=(255.0,))
@@ -58,6 +70,44 @@ def render_to(
     pieces = stream(domain, shape, layer=layer, progress=progress)
     formats.write(path, pieces, shape, shape[0] / (domain.upper[0] - domain.lower[0]) / slow, header)
     return shape
+
+
+def render_mesh(
+    path: Path,
+    field: Field,
+    level: float | None = None,
+    resolution: int | None = None,
+    progress: Callable[[float], None] = lambda done: None,
+) -> tuple[int, ...]:
+    """Write a level of a field over space as a mesh with its normals; returns how many vertices and triangles it has.
+
+    Raises:
+        InputError: a place that cannot be written, or what `contour` raises.
+    """
+    check_mesh(path)
+    mesh = contour(field, level, resolution, progress=progress)
+    write_mesh(path, mesh)
+    return len(mesh.vertices), len(mesh.faces)
+
+
+def render_views(
+    path: Path,
+    field: Field,
+    size: int | Sequence[int] | None = None,
+    up: str = "y",
+    progress: Callable[[float], None] = lambda done: None,
+) -> tuple[int, ...]:
+    """Write a picture of a shape from four sides, of which each is `size` wide and high; returns its shape.
+
+    Raises:
+        InputError: a format or a place that cannot be written, or what `views` raises.
+    """
+    if size is not None and not isinstance(size, int):
+        raise InputError("each side of a shape is seen in a square; give its size as one number")
+    image.check_format(path, SEEN)
+    seen = views(field, SIDE if size is None else size, up=up, progress=progress)
+    image.write_image(path, seen, SEEN)
+    return seen.shape[:2]
 
 
 def render_at(
@@ -100,4 +150,8 @@ def _names(field: Field, layer: str) -> list[str]:
             return [f"d{channel}/d{axis}" for channel in channels for axis in axes]
         case "laplacian":
             return [f"laplacian {channel}" for channel in channels]
+        case "normal":
+            return [f"normal {axis}" for axis in axes]
+        case "curvature":
+            return ["curvature"]
     return [f"d{channel}/{layer}" for channel in channels]

@@ -99,7 +99,8 @@ class Field(Network):
 
         Args:
             size, scale, crop, rate: which part, on which grid; see `sinefield.render.window`.
-            layer: "value", "gradient", "laplacian", or "d" and the name of an axis for the derivative along it.
+            layer: "value", "gradient", "laplacian", "d" and the name of an axis for the derivative along it, or of the
+                levels of one channel "normal" and "curvature"; see `sinefield.render.layer_of`.
             progress: called with the share that is done.
 
         Returns:
@@ -153,9 +154,19 @@ class Field(Network):
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[NDArray[Any]]:
         """The same at any points, by their flat indices."""
-        order, read = render.layer_of(layer, self.header.domain)
-        finish, device = self._value if layer == "value" else self._derivative, self.middle.device
-        return render.sample(self.function, points, total, order, read, finish=finish, device=device, progress=progress)
+        reading, device = render.layer_of(layer, self.header.domain), self.middle.device
+        finish = self._value if layer == "value" else self._derivative if reading.scales else self._plain
+        return render.sample(self.function, points, total, reading, finish=finish, device=device, progress=progress)
+
+    def at(self, points: NDArray[np.float64], layer: str = "value") -> NDArray[Any]:
+        """What `render` gives, at points (n, d), of which there may be any number: (n[, c][, d]).
+
+        Raises:
+            InputError: no points, points of another shape, or an unknown layer.
+        """
+        if points.ndim != 2 or points.shape[1] != self.header.domain.dim or not len(points):
+            raise InputError(f"points have the shape (n, {self.header.domain.dim}); found {points.shape}")
+        return np.concatenate(list(self.sample(lambda index: points[index], len(points), layer=layer)))
 
     def save(self, path: str | Path) -> None:
         """Write the field as one safetensors file with a JSON header; it needs nothing else to be used.
@@ -180,7 +191,9 @@ class Field(Network):
 
     def _derivative(self, values: NDArray[Any]) -> NDArray[Any]:
         half = self.header.half_range.astype(values.dtype)
-        values = values * half.reshape(1, -1, *[1] * (values.ndim - 2))
+        return self._plain(values * half.reshape(1, -1, *[1] * (values.ndim - 2)))
+
+    def _plain(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self.header.channels else values[:, 0]
 
     def _points(self, coords: ArrayLike | Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from sinefield.metrics import ssim
 from sinefield.natural import Natural
 from sinefield.problems.regression import clipped_difference, difference, regression
 from sinefield.recipes import Recipe, build, default_steps, judged, recipe_for
-from sinefield.render import sample
+from sinefield.render import VALUE, sample
 from sinefield.samplers import Indices, Shuffled, pieces, shuffled, split
 from sinefield.signals import Signal, from_array
 from sinefield.state import Snapshot, State, capture, read, restore, state_file, write
@@ -138,6 +138,8 @@ def fit(
     elif channel_axis is not None:
         raise InputError("channel_axis is for arrays; this signal names its channels itself")
     plan, header = recipe_for(recipe, signal, activation), signal.header
+    if header.kind == "shape":
+        raise InputError(f"{signal.name} is a shape, of which only the surface is known; take fit_shape")
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype must be torch.float32 or torch.float64; it is {dtype}")
     if not 0 <= seed < 2**63:
@@ -424,7 +426,7 @@ def _at(field: Field, signal: Signal, indices: NDArray[np.int64]) -> Iterator[ND
     def points(at: NDArray[np.int64]) -> NDArray[np.float64]:
         return signal.at(indices[at])[0]
 
-    return sample(field.function, points, len(indices), device=field.middle.device)
+    return sample(field.function, points, len(indices), VALUE, device=field.middle.device)
 
 
 def _errors(signal: Signal, indices: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -13,34 +14,35 @@ from sinefield.fields import Network
 from sinefield.jets import Workspace, propagate
 from sinefield.samplers import Batch
 
+Piece = tuple[list[Constraint], Batch, float]
+"""Constraints with one sampler, a part of its batch, and the share of the batch that it is."""
+
 
 def add_gradient(function: Network, constraints: Sequence[Constraint], step: int, crew: Crew) -> dict[str, float]:
     """Add the gradient of the loss on the batches of a step to that of the parameters; returns its terms by name."""
     parameters = [parameter for parameter in function.parameters() if parameter.requires_grad]
-    terms = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
 
-    def differentiate(
-        piece: tuple[Constraint, Batch, float], space: Workspace
-    ) -> tuple[str, float, tuple[Tensor | None, ...]]:
-        constraint, batch, share = piece
-        loss = share * constraint.loss(function, batch, space)
-        return constraint.name, loss.item(), torch.autograd.grad(loss, parameters, allow_unused=True)
+    def differentiate(piece: Piece, space: Workspace) -> tuple[list[tuple[str, float]], tuple[Tensor | None, ...]]:
+        terms = _terms(function, piece, space)
+        gradients = torch.autograd.grad(torch.stack(terms).sum(), parameters, allow_unused=True)
+        return [(each.name, term.item()) for each, term in zip(piece[0], terms, strict=True)], gradients
 
-    for name, loss, gradients in crew.map(differentiate, _pieces(constraints, step, crew)):
-        terms[name] += loss
+    found = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
+    for terms, gradients in crew.map(differentiate, _pieces(constraints, step, crew)):
+        for name, term in terms:
+            found[name] += term
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if gradient is not None:
                 parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
-    return terms
+    return found
 
 
 @torch.no_grad()
 def total(function: Network, constraints: Sequence[Constraint], step: int, crew: Crew) -> float:
     """The loss on the batches of a step."""
 
-    def judge(piece: tuple[Constraint, Batch, float], space: Workspace) -> float:
-        constraint, batch, share = piece
-        return share * constraint.loss(function, batch, space).item()
+    def judge(piece: Piece, space: Workspace) -> float:
+        return float(torch.stack(_terms(function, piece, space)).sum())
 
     return sum(crew.map(judge, _pieces(constraints, step, crew)))
 
@@ -57,12 +59,26 @@ def mean_square(function: Network, residual: Residual, batches: Iterable[Batch],
     return sum(total for total, _ in sums) / sum(count for _, count in sums)
 
 
-def _pieces(constraints: Sequence[Constraint], step: int, crew: Crew) -> Iterator[tuple[Constraint, Batch, float]]:
+def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
+    """The share of each term that some points bring, from one jet."""
+    constraints, batch, share = piece
+    jet = propagate(function, batch.x, max(constraint.order for constraint in constraints), space=space)
+    return [share * constraint.term(jet, batch) for constraint in constraints]
+
+
+def _pieces(constraints: Sequence[Constraint], step: int, crew: Crew) -> Iterator[Piece]:
     """The batches of a step in bounded pieces, with the share of its batch that each is."""
-    for constraint in constraints:
-        batch = constraint.sampler(step)
-        size = -(-crew.piece(len(batch.x)) // constraint.group) * constraint.group
+    for together in _by_sampler(constraints):
+        batch, group = together[0].sampler(step), math.lcm(*(constraint.group for constraint in together))
+        size = -(-crew.piece(len(batch.x)) // group) * group
         for start in range(0, len(batch.x), size):
             x, *rest = (None if each is None else each[start : start + size] for each in batch)
             assert x is not None
-            yield constraint, Batch(x, *rest), len(x) / len(batch.x)
+            yield together, Batch(x, *rest), len(x) / len(batch.x)
+
+
+def _by_sampler(constraints: Sequence[Constraint]) -> list[list[Constraint]]:
+    found: dict[int, list[Constraint]] = {}
+    for constraint in constraints:
+        found.setdefault(id(constraint.sampler), []).append(constraint)
+    return list(found.values())

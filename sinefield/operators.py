@@ -155,6 +155,56 @@ def hessian(jet: Jet) -> Float[Tensor, "n c d d"]:
     return jet.hessian
 
 
+def normal(jet: Jet) -> Float[Tensor, "n d"]:
+    """The unit normal of a scalar field's level: n = ∇Φ / ‖∇Φ‖, to larger values.
+
+    Args:
+        jet: of order 1 or more, of one channel.
+
+    Returns:
+        A vector, shape (n, d).
+
+    Raises:
+        InputError: as for `gradient`.
+
+    >>> normal(Jet(torch.zeros(1, 1), torch.tensor([[[3.0, 4.0]]])))
+    tensor([[0.6000, 0.8000]])
+    """
+    return torch.nn.functional.normalize(gradient(jet), dim=-1)
+
+
+def mean_curvature(jet: Jet) -> Float[Tensor, "n 1"]:
+    """The mean curvature of a scalar field's level: the mean over its d - 1 principal curvatures,
+
+        H = ∇·n / (d - 1) = (ΔΦ - nᵀ ∇²Φ n) / ((d - 1) ‖∇Φ‖)
+
+    so that it is 1/r on a sphere of radius r with larger values outside.
+
+    Args:
+        jet: of order 2, with the Hessian, of one channel over two coordinates or more.
+
+    Returns:
+        Shape (n, 1), per unit of coordinate.
+
+    Raises:
+        InputError: a jet without Hessian, or as for `gradient`; a single coordinate.
+
+    Source: Goldman, "Curvature formulas for implicit curves and surfaces", 2005.
+
+    >>> from sinefield.fields import Siren
+    >>> from sinefield.jets import propagate
+    >>> mean_curvature(propagate(Siren(3, 1, width=16), torch.rand(5, 3), 2, hessian=True)).shape
+    torch.Size([5, 1])
+    """
+    slope, second = gradient(jet), hessian(jet)[:, 0]
+    if slope.shape[-1] < 2:
+        raise InputError("a level has a curvature over two coordinates or more; there is one")
+    n, length = normal(jet), torch.linalg.vector_norm(slope, dim=-1, keepdim=True)
+    along = torch.einsum("ni,nij,nj->n", n, second, n)[:, None]
+    turned: Tensor = (laplacian(jet) - along) / ((slope.shape[-1] - 1) * length)
+    return turned
+
+
 def biharmonic(field: nn.Module, x: Float[Tensor, "n d"]) -> Float[Tensor, "n c"]:
     """The biharmonic operator, of plates and slow flow, on each channel of a field.
 

@@ -123,25 +123,35 @@ NATURAL = Recipe(
     depth=1,
 )
 
+RATES = {
+    "sine": 1e-3,
+    "relu": 1e-2,
+    "relu-pe": 1e-2,
+    "tanh": 1e-2,
+    "softplus": 1e-2,
+    "gaussian": 2e-3,
+    "finer": 1e-3,
+    "wire": 1e-3,
+}
+"""Of SOAP; benchmarks/learning_rates.py prints what each of these was chosen from."""
+
 RECIPES = {
     "default": Recipe(
         optimiser=Soap,
-        # benchmarks/learning_rates.py prints what each of these was chosen from
-        rate={
-            "sine": 1e-3,
-            "relu": 1e-2,
-            "relu-pe": 1e-2,
-            "tanh": 1e-2,
-            "softplus": 1e-2,
-            "gaussian": 2e-3,
-            "finer": 1e-3,
-            "wire": 1e-3,
-        },
+        rate=RATES,
         batch=2048,
         steps=3000,
         omega=natural_omega,
         place=lambda domain, shape: domain,
         steady=60.0,
+    ),
+    "default, shape": Recipe(
+        optimiser=Soap,
+        rate=RATES,
+        batch=2048,
+        steps=1000,
+        omega=lambda signal, parameters: 30.0,
+        place=lambda domain, shape: domain,
     ),
     "natural": NATURAL,
     "default, points": NATURAL,
@@ -149,6 +159,7 @@ RECIPES = {
     # time goes from -100 to 100
     "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
     "paper, video": replace(PAPER, steps=100_000, batch=38e-4, width=1024),
+    "paper, shape": replace(PAPER, steps=50_000, batch=1400),
 }
 """`default` is what `fit` takes; `natural`, a small network and steps that are worth a hundred, is for measurements of
 something smooth, as scattered ones are as a rule; `paper` is the official code of Sitzmann et al. 2020."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.fields.network import Network
 from sinefield.jets import Jet, Workspace, propagate
+from sinefield.operators import mean_curvature, normal
 from sinefield.signals import Crop, Header, parse_shape
 from sinefield.signals.signal import LONGEST, crop_bounds, crop_cells
 
@@ -25,11 +26,27 @@ Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 Finish = Callable[[NDArray[Any]], NDArray[Any]]
 
 
-def layer_of(name: str, domain: Domain) -> tuple[int, Callable[[Jet], Tensor]]:
-    """What can be rendered: the order of the jet that it needs, and how it reads it.
+class Reading(NamedTuple):
+    """What can be rendered.
+
+    Attributes:
+        order, hessian: of the jets that it needs.
+        read: a jet ↦ (n, c) or (n, c, d).
+        scales: whether it is in the unit of the values, for each unit of coordinate.
+    """
+
+    order: int
+    read: Callable[[Jet], Tensor]
+    hessian: bool = False
+    scales: bool = True
+
+
+def layer_of(name: str, domain: Domain) -> Reading:
+    """How a layer is read.
 
     Args:
-        name: "value", "gradient", "laplacian", or the derivative along one axis: "d" and its name, such as "dt".
+        name: "value", "gradient", "laplacian"; the derivative along one axis, "d" and its name, such as "dt"; of the
+            levels of a field of one channel the unit "normal", to larger values, and the mean "curvature".
 
     Raises:
         InputError: another name.
@@ -38,11 +55,13 @@ def layer_of(name: str, domain: Domain) -> tuple[int, Callable[[Jet], Tensor]]:
     def along(axis: int) -> Callable[[Jet], Tensor]:
         return lambda jet: there(jet.gradient)[..., axis]
 
-    layers: dict[str, tuple[int, Callable[[Jet], Tensor]]] = {
-        "value": (0, lambda jet: there(jet.value)),
-        "gradient": (1, lambda jet: there(jet.gradient)),
-        "laplacian": (2, lambda jet: there(jet.laplacian)),
-        **{f"d{axis}": (1, along(k)) for k, axis in enumerate(domain.axes)},
+    layers = {
+        "value": Reading(0, lambda jet: there(jet.value)),
+        "gradient": Reading(1, lambda jet: there(jet.gradient)),
+        "laplacian": Reading(2, lambda jet: there(jet.laplacian)),
+        "normal": Reading(1, lambda jet: normal(jet)[:, None], scales=False),
+        "curvature": Reading(2, mean_curvature, hessian=True, scales=False),
+        **{f"d{axis}": Reading(1, along(k)) for k, axis in enumerate(domain.axes)},
     }
     if name not in layers:
         raise InputError(f"there is no layer {name!r}; choose from {', '.join(layers)}")
@@ -54,22 +73,23 @@ def there(part: Tensor | None) -> Tensor:
     return part
 
 
+VALUE = Reading(0, lambda jet: jet.value)
+
+
 def sample(
     function: Network,
     points: Points,
     total: int,
-    order: int = 0,
-    read: Callable[[Jet], Tensor] = lambda jet: there(jet.value),
+    reading: Reading,
     *,
     finish: Finish = lambda values: values,
     device: torch.device | str = "cpu",
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[NDArray[Any]]:
-    """What `read` finds in a function's jets at points 0 … total - 1, in consecutive pieces.
+    """What is read from a function's jets at points 0 … total - 1, in consecutive pieces.
 
     Args:
         function: takes coordinates in the user's units.
-        order: of the jets.
         finish: what is done to each piece (n, c) or (n, c, d), so that only its outcome is kept.
         progress: called with the share that is done.
     """
@@ -77,7 +97,8 @@ def sample(
     def evaluate(start: int, space: Workspace) -> NDArray[Any]:
         x = torch.from_numpy(points(np.arange(start, min(start + crew.most, total))))
         with torch.no_grad():
-            part = read(propagate(function, x.to(device), order, space=space))
+            jet = propagate(function, x.to(device), reading.order, hessian=reading.hessian, space=space)
+            part = reading.read(jet)
         return np.array(finish(part.cpu().numpy()))  # the workspace is used again
 
     done = 0
@@ -109,7 +130,7 @@ def on_grid(
         function,
         centres(domain, shape),
         math.prod(shape),
-        *layer_of(layer, domain),
+        layer_of(layer, domain),
         finish=finish,
         device=device,
         progress=progress,

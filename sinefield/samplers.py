@@ -211,16 +211,33 @@ def boundary(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
 
 
 def surface(
-    points: Float64[np.ndarray, "m d"], normals: Float64[np.ndarray, "m d"], size: int, *, seed: int = 0
+    points: Float64[np.ndarray, "m d"], normals: Float64[np.ndarray, "m d"] | None, size: int, *, seed: int = 0
 ) -> Sampler:
-    """`size` of the points of a surface with their normals, drawn anew at each step."""
-    places, directions = torch.from_numpy(points), torch.from_numpy(normals)
+    """`size` of the points of a surface with their normals, if there are any, drawn anew at each step."""
+    places = torch.from_numpy(points)
+    directions = None if normals is None else torch.from_numpy(normals)
 
     def batch(step: int) -> Batch:
         index = torch.from_numpy(np.random.default_rng((seed, step)).integers(0, len(points), size))
-        return Batch(places[index], normal=directions[index])
+        return Batch(places[index], normal=None if directions is None else directions[index])
 
     return batch
+
+
+def around(
+    points: Float64[np.ndarray, "m d"], domain: Domain, reach: float, size: int, *, seed: int = 0
+) -> Callable[[int], Float64[np.ndarray, "n d"]]:
+    """Places anew at each step: three in four uniform in a domain, one near a point, at a deviation `reach`."""
+    lower, extent = np.asarray(domain.lower), np.subtract(domain.upper, domain.lower)
+
+    def draw(step: int) -> Float64[np.ndarray, "n d"]:
+        random = np.random.default_rng((seed, step, 9))
+        x = lower + random.random((size, domain.dim)) * extent
+        near = points[random.integers(0, len(points), size // 4)]
+        x[: len(near)] = near + reach * random.standard_normal(near.shape)
+        return x
+
+    return draw
 
 
 def _inside(domain: Domain, unit: Float64[np.ndarray, "n d"]) -> Float64[Tensor, "n d"]:

@@ -80,6 +80,13 @@ def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | No
         ) from error
 
 
+def refuse(what: str, **given: Any) -> None:
+    """Raise InputError for an option that was given, though it is not for this."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name} is not for {what}")
+
+
 def parse_names(text: str | None) -> list[str] | None:
     """ "lon,lat" is two names."""
     return None if text is None else [name.strip() for name in text.split(",")]
@@ -122,7 +129,7 @@ def follow(
 
     def progress(state: State) -> None:
         done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)
-        quality = f"{state.psnr:.1f} dB" if state.history else "…"
+        quality = "" if signal.header.kind == "shape" else f"{state.psnr:.1f} dB" if state.history else "…"
         terms = "  ".join(f"{name} {term:.1e}" for name, term in state.terms.items())
         bar(min(done, 1.0), f"step {state.step}  {terms}  {quality}")
 

@@ -59,12 +59,13 @@ def test_a_constraint_is_its_weighted_mean_norm():
     for parameter in siren.parameters():
         torch.nn.init.zeros_(parameter)
     residual = lambda jet, batch: jet.value - batch.target  # noqa: E731
+    jet = sf.propagate(siren, x, 0)
     two = Constraint("a", lambda step: None, residual, weight=3.0)
     one = Constraint("b", lambda step: None, residual, norm=torch.abs)
-    assert two.loss(siren, Batch(x, target)).item() == pytest.approx(3 * 21 / 3)
-    assert one.loss(siren, Batch(x, target)).item() == pytest.approx(7 / 3)
+    assert two.term(jet, Batch(x, target)).item() == pytest.approx(3 * 21 / 3)
+    assert one.term(jet, Batch(x, target)).item() == pytest.approx(7 / 3)
     weighed = Batch(x, target, weight=torch.tensor([[1.0], [0.0], [2.0]]))
-    assert one.loss(siren, weighed).item() == pytest.approx(9 / 3)
+    assert one.term(jet, weighed).item() == pytest.approx(9 / 3)
 
 
 def test_several_constraints_solve_a_boundary_value_problem_and_are_reported_by_name():

@@ -27,8 +27,8 @@ FLOW = (
     ("field",),
     ("soap", "natural"),
     ("recipes", "state"),
-    ("fit",),
-    ("poisson",),
+    ("contour", "fit"),
+    ("poisson", "shape", "view"),
     ("compare", "bench", "shades"),
     ("plot", "export"),
     ("reports",),
@@ -76,7 +76,19 @@ def loaded(code):
     return set(run.stdout.split("\n")[-2].split())
 
 
-HEAVY = {"matplotlib", "skimage", "tifffile", "imagecodecs", "scipy", "av", "soundfile", "pyarrow", "xarray", "trimesh"}
+HEAVY = {
+    "matplotlib",
+    "skimage",
+    "tifffile",
+    "imagecodecs",
+    "scipy",
+    "av",
+    "soundfile",
+    "pyarrow",
+    "xarray",
+    "trimesh",
+    "igl",
+}
 
 
 def test_import_loads_nothing_heavy():

@@ -11,11 +11,12 @@ from sinefield.reports.derivatives import poisson_report as poisson_report
 from sinefield.reports.folder import prepare as prepare
 from sinefield.reports.picture import picture
 from sinefield.reports.samples import samples
+from sinefield.reports.shape import shape
 from sinefield.reports.sound import sound
 from sinefield.reports.video import video
 from sinefield.signals import Signal
 
-REPORTS = {"image": picture, "audio": sound, "video": video, "array": samples, "points": samples}
+REPORTS = {"image": picture, "audio": sound, "video": video, "array": samples, "points": samples, "shape": shape}
 
 
 def report(

@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sinefield.errors import InputError
-from sinefield.signals import array, audio, image, points, video
+from sinefield.signals import array, audio, image, surface, video
+from sinefield.signals import points as table
 from sinefield.signals.signal import Crop, Header, Signal, cropped
 
 OPTIONS = {
@@ -18,6 +19,7 @@ OPTIONS = {
     "audio": (),
     "array": ("channel_axis", "key"),
     "points": ("coordinates", "values"),
+    "shape": ("points",),
 }
 """What can be said about reading each kind."""
 
@@ -31,8 +33,9 @@ def read(
     key: str | None = None,
     coordinates: Sequence[str] | None = None,
     values: Sequence[str] | None = None,
+    points: int | None = None,
 ) -> Signal:
-    """Whatever a file holds, by its suffix: a picture, a sound, a video, an array or a table of scattered samples.
+    """Whatever a file holds, by its suffix: a picture, a sound, a video, an array, a table of samples, or a shape.
 
     Args:
         source: a path, or the name of a sample picture.
@@ -40,13 +43,17 @@ def read(
         crop: the part to take, a range for each axis, in the signal's coordinates (after a change of size).
         channel_axis: of an array, the axis that holds channels rather than coordinates.
         key: the name of the array in an .npz file.
+        points: of a mesh, how many to draw from its surface.
         coordinates, values: the columns of a table; the last is the value, all before it coordinates unless given.
 
     Raises:
         InputError: a file that cannot be read, or an option that is not for its kind.
     """
     kind = "image" if image.is_still(Path(source)) else kind_of(source)
+    if kind == "array" and key is None and surface.holds_cloud(Path(source)):
+        kind = "shape"
     given = {"size": size, "channel_axis": channel_axis, "key": key, "coordinates": coordinates, "values": values}
+    given |= {"points": points}
     for name, value in given.items():
         if value is not None and name not in OPTIONS[kind]:
             meant = ", ".join(each for each, names in OPTIONS.items() if name in names)
@@ -61,8 +68,12 @@ def read(
             signal = audio.read_audio(source)
         case "array":
             signal = array.read_array(source, channel_axis=channel_axis, key=key)
+        case "shape":
+            if crop is not None:
+                raise InputError(f"{source} is a shape, which is fitted whole; a crop is for other signals")
+            signal = surface.read_surface(source, points=points)
         case _:
-            signal = points.read_points(source, coordinates, values)
+            signal = table.read_points(source, coordinates, values)
     return signal if crop is None else cropped(signal, crop)
 
 
@@ -73,7 +84,8 @@ def kind_of(source: str | Path) -> str:
         "audio": audio.AUDIO_SUFFIXES,
         "video": video.VIDEO_SUFFIXES,
         "array": array.ARRAY_SUFFIXES,
-        "points": points.TABLE_SUFFIXES,
+        "points": table.TABLE_SUFFIXES,
+        "shape": surface.SURFACE_SUFFIXES,
     }
     return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), "image")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sinefield.domain import Domain, box
 from sinefield.errors import InputError
 
-KINDS = ("image", "array", "audio", "video", "points")
+KINDS = ("image", "array", "audio", "video", "points", "shape")
 
 Crop = Sequence[tuple[float | None, float | None]]
 """For each axis, from which coordinate up to but not including which; None for the end."""
