@@ -62,6 +62,7 @@ def mean_square(function: Network, residual: Residual, batches: Iterable[Batch],
 def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
     """The share of each term that some points bring, from one jet."""
     constraints, batch, share = piece
+    batch = batch.to(next(function.parameters()).device)
     jet = propagate(function, batch.x, max(constraint.order for constraint in constraints), space=space)
     return [share * constraint.term(jet, batch) for constraint in constraints]
 

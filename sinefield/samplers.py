@@ -32,6 +32,11 @@ class Batch(NamedTuple):
     weight: Float[Tensor, "n 1"] | None = None
     normal: Float[Tensor, "n d"] | None = None
 
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        target, weight, normal = (None if each is None else each.to(device) for each in self[1:])
+        return Batch(self.x.to(device), target, weight, normal)
+
 
 Sampler = Callable[[int], Batch]
 """A function of the step alone, so that work that was cut off goes on with the same batches."""

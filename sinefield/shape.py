@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,6 @@ from sinefield.signals.surface import Surface, distances_around, pieces, signed_
 
 ON, ALIGNED, UNIT, OFF = 3e3, 1e2, 5e1, 1e2
 """The official weights: of Φ = 0 and of the normals on the surface, of the slope, of what is off the surface."""
-
-SQUARED = 1e5
-"""The weight of Φ = 0 in squares, which bring it closer in the end: their pull falls with the error."""
 
 DISTANCE, REACH, SPACINGS = 300.0, 0.02, 4.0
 """The weight of distances to the nearest point; how far from the surface near points are, as a share of half the box;
@@ -97,7 +96,7 @@ def fit_shape(
     field = start(network, shape, plan, made, device)
     size, like = plan.samples(shape.size), network.weights[0]
     optimiser = plan.optimise(field.network, activation)
-    stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
+    stop, began = Stop(plan.steps if steps is None and seconds is None else steps, seconds), time.perf_counter()
     with Crew(like.device) as crew:
         if supervise == "distance":
             constraints = regression(
@@ -108,6 +107,8 @@ def fit_shape(
         else:
             _begin(field, shape, plan.optimise(field.network, activation), crew)
             constraints = _default(shape, size, seed, like)
+        if seconds is not None:  # what came before counts as well
+            stop = replace(stop, seconds=max(seconds - (time.perf_counter() - began), 1e-3))
         state, stopped = minimise(
             field.function,
             constraints,
@@ -157,7 +158,7 @@ def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constra
 
     least = SPACINGS * _spacing(tree) / half
     constraints = [
-        zero_on(on, SQUARED, torch.square),
+        zero_on(on, ON / 2),
         unit_slope("slope on surface", on, half, UNIT / 2),
         unit_slope("slope", off, half, UNIT / 2),
         distance_matches(off, least, DISTANCE),
@@ -189,7 +190,8 @@ def _begin(field: Field, shape: Surface, optimiser: Optimizer, crew: Crew) -> No
         x = draw(step)
         return _batch(x, guess(x) / half, like)
 
-    minimise(field.function, regression(batch), optimiser, Stop(BEGINNING), crew=crew)
+    if minimise(field.function, regression(batch), optimiser, Stop(BEGINNING), crew=crew)[1] == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _spacing(tree: KDTree) -> float:
@@ -259,11 +261,16 @@ def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
     Raises:
         InputError: the field has no zero level.
     """
-    mesh = contour(field, resolution=CELLS)
     random, domain = np.random.default_rng(0), shape.header.domain
     x = domain.lower + random.random((JUDGED, 3)) * np.subtract(domain.upper, domain.lower)
     near = shape.points[random.integers(0, shape.size, JUDGED)]
     near = near + 0.01 * shape.header.high[0] * random.standard_normal(near.shape)
+    slope = {
+        name: float(np.abs(np.linalg.norm(field.at(points, "gradient"), axis=1) - 1).mean())
+        for name, points in {"eikonal_near": near, "eikonal": x}.items()
+    }
+    # what is no distance yet may have a zero level everywhere
+    mesh = contour(field, resolution=CELLS if slope["eikonal"] < 0.5 else CELLS // 4)
     found: dict[str, Any]
     if shape.mesh is not None:
         found = {**between(mesh, shape.mesh, shape.diagonal, points=JUDGED)}
@@ -275,6 +282,4 @@ def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
     if shape.mesh is not None and watertight(shape.mesh):
         inside, truly = field.at(x) < 0, signed_distances(shape, x) < 0
         found["iou"] = float((inside & truly).sum() / max((inside | truly).sum(), 1))
-    for name, points in {"eikonal_near": near, "eikonal": x}.items():
-        found[name] = float(np.abs(np.linalg.norm(field.at(points, "gradient"), axis=1) - 1).mean())
-    return {**found, "components": pieces(mesh), "watertight": watertight(mesh)}
+    return {**found, **slope, "components": pieces(mesh), "watertight": watertight(mesh)}

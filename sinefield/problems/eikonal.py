@@ -12,15 +12,13 @@ from sinefield.jets import Jet
 from sinefield.operators import gradient
 from sinefield.samplers import Batch, Sampler
 
-Norm = Callable[[Tensor], Tensor]
-
 SHARPNESS = 100.0
 """α of exp(-α |Φ|), for Φ on [-1, 1]."""
 
 
-def zero_on(sampler: Sampler, weight: float, norm: Norm = torch.abs) -> Constraint:
+def zero_on(sampler: Sampler, weight: float) -> Constraint:
     """The constraint Φ(x) = 0 on a surface."""
-    return Constraint("surface", sampler, lambda jet, batch: jet.value, weight=weight, norm=norm)
+    return Constraint("surface", sampler, lambda jet, batch: jet.value, weight=weight, norm=torch.abs)
 
 
 def normals_align(sampler: Sampler, weight: float) -> Constraint:
