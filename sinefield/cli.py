@@ -251,6 +251,7 @@ def render(
     with progress_bar(console(quiet), "render") as bar:
         if kind == "shape" and at is None:
             refuse("a mesh; give a --resolution", size=size, scale=scale, crop=crop, rate=rate)
+            refuse("a mesh, which has its normals anyway", layer=None if layer == "value" else layer)
             shape = render_mesh(output, loaded, level, resolution, lambda done: bar(done, ""))
         elif at is not None:
             shape = render_at(output, loaded, at, layer, lambda done: bar(done, ""))

@@ -336,10 +336,7 @@ def descend(
 ) -> dict[str, float]:
     """One step of an optimiser, unless the loss is NaN; returns its terms before the step, by name."""
     if isinstance(optimiser, Natural):
-        only = constraints[0]
-        if len(constraints) > 1 or only.residual is not difference:
-            raise InputError("natural gradients are for one constraint on values, as `problems.regression` makes it")
-        return {only.name: optimiser.descend(function, only.sampler(step))}
+        return optimiser.descend(function, constraints, step)
     optimiser.zero_grad()
     terms = add_gradient(function, constraints, step, crew)
     if math.isfinite(sum(terms.values())):

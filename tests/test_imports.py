@@ -25,6 +25,7 @@ FLOW = (
     ("problems",),
     ("metrics", "checkpoint", "render"),
     ("field",),
+    ("jacobian",),
     ("soap", "natural"),
     ("recipes", "state"),
     ("contour", "fit"),

@@ -9,6 +9,7 @@ import sinefield as sf
 from sinefield.fields import NETWORKS
 from sinefield.fields.on_domain import OnDomain
 from sinefield.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
+from sinefield.problems.regression import regression
 from sinefield.samplers import Batch
 
 
@@ -43,7 +44,7 @@ def test_two_steps_are_those_of_damped_least_squares(network):
         stacked = torch.cat([J, damping.sqrt() * torch.eye(J.shape[1])])
         wanted = torch.cat([r, damping.sqrt() * MOMENTUM * last * torch.ones(J.shape[1])])
         last = torch.linalg.lstsq(stacked, wanted[:, None], driver="gelsd").solution[:, 0]
-        loss = optimiser.descend(function, batch)
+        [loss] = optimiser.descend(function, regression(lambda step: batch), step).values()
         after = torch.cat([p.detach().flatten() for p in function.parameters()])
         assert loss == pytest.approx(float(r.square().mean()))
         assert torch.allclose(before - after, 0.5 * step / WARM * last, rtol=1e-4, atol=1e-7)
@@ -52,7 +53,7 @@ def test_two_steps_are_those_of_damped_least_squares(network):
 def test_a_network_of_other_layers_is_refused():
     function, batch = problem("wire", 1)
     with pytest.raises(sf.InputError, match="affine and pointwise"):
-        Natural(function.parameters(), lr=0.5).descend(function, batch)
+        Natural(function.parameters(), lr=0.5).descend(function, regression(lambda step: batch), 0)
 
 
 def hills(points):
@@ -117,6 +118,37 @@ def test_what_a_natural_gradient_is_not_for_is_refused():
     with pytest.raises(sf.InputError, match="not for derivatives"):
         sf.reconstruct(signal, recipe="natural", steps=1)
     function, batch = problem()
-    slope = sf.Constraint("slope", lambda step: batch, lambda jet, batch: jet.gradient[:, 0], order=1)
-    with pytest.raises(sf.InputError, match="one constraint on values"):
+    slope = sf.Constraint("slope", lambda step: batch, lambda jet, batch: jet.gradient[:, 0], order=1, norm=torch.abs)
+    with pytest.raises(sf.InputError, match="squares at single points; 'slope' is none"):
         sf.minimise(function, [slope], Natural(function.parameters(), lr=0.5), sf.Stop(steps=1))
+
+
+def test_a_step_for_several_constraints_is_damped_least_squares_over_all_of_them():
+    function, batch = problem()
+    weight = torch.linspace(0.5, 2, 12, dtype=torch.float64)[:, None]
+    values = sf.Constraint("value", lambda step: batch, lambda jet, batch: jet.value - batch.target, weight=3.0)
+    equation = sf.Constraint(
+        "equation",
+        lambda step: batch._replace(weight=weight),
+        lambda jet, batch: jet.laplacian * jet.value + jet.gradient.sum(-1).sin() * batch.target,
+        order=2,
+        weight=1e-3,
+    )
+    names = dict(function.named_parameters())
+
+    def residuals(parameters):
+        with torch.nn.utils.stateless._reparametrize_module(function, parameters):
+            jet = sf.propagate(function, batch.x, 2)
+        parts = (3 / 24) ** 0.5 * values.residual(jet, batch), 1e-3**0.5 * equation.residual(jet, batch)
+        return torch.cat([parts[0].flatten(), (parts[1] * (weight / 24).sqrt()).flatten()])
+
+    J = torch.cat([each.flatten(1) for each in jacrev(residuals)(names).values()], dim=1).detach()
+    r = residuals(names).detach()
+    damping = max(DAMPING, NOISE * float(r.square().sum())) * (J * J).sum(1).mean()
+    wanted = torch.linalg.solve(J.T @ J + damping * torch.eye(J.shape[1]), J.T @ r)
+    before = torch.cat([p.detach().flatten() for p in function.parameters()])
+    terms = Natural(function.parameters(), lr=0.5).descend(function, [values, equation], 0)
+    after = torch.cat([p.detach().flatten() for p in function.parameters()])
+    assert sum(terms.values()) == pytest.approx(float(r.square().sum()))
+    assert terms["equation"] == pytest.approx(float(r[24:].square().sum()))
+    assert torch.allclose(before - after, 0.5 / WARM * wanted, rtol=1e-4, atol=1e-8)

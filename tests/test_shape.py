@@ -285,6 +285,7 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
         ("fit", "camera", "--supervise", "distance"): "--supervise is not for what is no scan or mesh",
         ("fit", "camera", "--points", "10"): "points is for shape",
         ("render", "torus.safetensors", "-o", "a.ply", "--size", "9"): "--size is not for a mesh; give a --resolution",
+        ("render", "torus.safetensors", "-o", "a.ply", "--layer", "normal"): "--layer is not for a mesh",
         ("render", "torus.safetensors", "-o", "a.npy", "--level", "1"): "--level is not for a.npy",
         ("render", "torus.safetensors", "-o", "a.ply", "--level", "9"): "does not pass the level 9",
     }.items():
