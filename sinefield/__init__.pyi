@@ -31,6 +31,7 @@ from .jets import Jet as Jet
 from .jets import derivative as derivative
 from .jets import propagate as propagate
 from .jets import taylor as taylor
+from .natural import Natural as Natural
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
 from .shape import closest as closest
@@ -46,5 +47,6 @@ from .signals.points import from_points as from_points
 from .signals.surface import from_cloud as from_cloud
 from .signals.surface import from_mesh as from_mesh
 from .signals.surface import read_surface as read_surface
+from .soap import Soap as Soap
 
 __version__: str

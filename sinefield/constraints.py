@@ -29,6 +29,7 @@ class Constraint:
         weight: w.
         norm: `torch.square` (L2) or `torch.abs` (L1), element by element.
         group: how many points in a row C takes together, where it compares points or sums over them.
+        hessian: whether C, of order 2, reads single second derivatives and not only the Laplacian.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Constraint:
     weight: float = 1.0
     norm: Callable[[Tensor], Tensor] = torch.square
     group: int = 1
+    hessian: bool = False
 
     def term(self, jet: Jet, batch: Batch) -> Tensor:
         """w · mean ‖C‖ on one batch, from the jet at its points."""

@@ -132,7 +132,7 @@ class _Residual(nn.Module):
         self.function, self.constraint = function, constraint
 
     def forward(self, x: Tensor, *known: Tensor | None) -> Tensor:
-        jet = propagate(self.function, x[None], self.constraint.order)
+        jet = propagate(self.function, x[None], self.constraint.order, hessian=self.constraint.hessian)
         batch = Batch(x[None], *(None if each is None else each[None] for each in known))
         return self.constraint.residual(jet, batch)[0]
 

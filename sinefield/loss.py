@@ -63,7 +63,9 @@ def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
     """The share of each term that some points bring, from one jet."""
     constraints, batch, share = piece
     batch = batch.to(next(function.parameters()).device)
-    jet = propagate(function, batch.x, max(constraint.order for constraint in constraints), space=space)
+    order = max(constraint.order for constraint in constraints)
+    hessian = any(constraint.hessian for constraint in constraints)
+    jet = propagate(function, batch.x, order, hessian=hessian, space=space)
     return [share * constraint.term(jet, batch) for constraint in constraints]
 
 

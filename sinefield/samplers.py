@@ -197,19 +197,35 @@ def sobol(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
     return batch
 
 
-def boundary(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
-    """`size` points drawn uniformly from the faces of a box, by their area, with the outward normals."""
+def boundary(domain: Domain, size: int, *, faces: Sequence[tuple[int, int]] | None = None, seed: int = 0) -> Sampler:
+    """`size` points drawn uniformly from the faces of a box, by their area, with the outward normals.
+
+    Args:
+        faces: some of them, each as its axis and 0 for the lower or 1 for the upper end; [(0, 0)] is where time begins,
+            if that is the first coordinate. All of them unless given.
+
+    Raises:
+        InputError: no face, or one that the box does not have.
+
+    >>> from sinefield.domain import box
+    >>> boundary(box((0, -1), (2, 1)), 3, faces=[(0, 0)])(0).x[:, 0].tolist()
+    [0.0, 0.0, 0.0]
+    """
+    wanted = [(axis, side) for axis in range(domain.dim) for side in (0, 1)] if faces is None else list(faces)
+    if not wanted or any(axis not in range(domain.dim) or side not in (0, 1) for axis, side in wanted):
+        raise InputError(f"the faces of a box of {domain.dim} axes are (axis, 0) and (axis, 1); found {wanted}")
+    axes, sides = np.array(wanted).T
     extent = np.subtract(domain.upper, domain.lower)
-    area = np.prod(extent) / extent
+    area = (np.prod(extent) / extent)[axes]
 
     def batch(step: int) -> Batch:
         random = np.random.default_rng((seed, step))
-        axis = random.choice(domain.dim, size, p=area / area.sum())
-        side = random.integers(0, 2, size)
+        face = random.choice(len(wanted), size, p=area / area.sum())
+        rows, axis = np.arange(size), axes[face]
         unit = random.random((size, domain.dim))
-        unit[np.arange(size), axis] = side
+        unit[rows, axis] = sides[face]
         normal = np.zeros((size, domain.dim))
-        normal[np.arange(size), axis] = 2.0 * side - 1
+        normal[rows, axis] = 2.0 * sides[face] - 1
         return Batch(_inside(domain, unit), normal=torch.from_numpy(normal))
 
     return batch
