@@ -159,7 +159,8 @@ RECIPES = {
     # time goes from -100 to 100
     "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
     "paper, video": replace(PAPER, steps=100_000, batch=38e-4, width=1024),
-    "paper, shape": replace(PAPER, steps=50_000, batch=1400),
+    # there all axes have one scale
+    "paper, shape": replace(PAPER, steps=50_000, batch=1400, place=lambda domain, shape: domain),
 }
 """`default` is what `fit` takes; `natural`, a small network and steps that are worth a hundred, is for measurements of
 something smooth, as scattered ones are as a rule; `paper` is the official code of Sitzmann et al. 2020."""

@@ -73,7 +73,8 @@ def fit_shape(
         Φ(x) = 0 and ∇Φ(x) = n(x) on the surface,   ‖∇Φ(x)‖ = 1 and |Φ(x)| = distance everywhere
 
     Args:
-        shape: points on the surface. Without normals the field begins as a ball, and the outside is made positive.
+        shape: points on the surface. Without normals, what the border of their box can reach is outside; for that the
+            points must lie close enough to enclose something, else the field begins as a ball.
         supervise: "surface" for the constraints above, "distance" for signed distances to a watertight mesh.
         recipe: "default", or "paper" for loss, weights, batch and optimiser of the official code; needs normals.
         activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
@@ -169,7 +170,7 @@ def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constra
 
 
 def _begin(field: Field, shape: Surface, optimiser: Optimizer, stop: Stop, crew: Crew) -> None:
-    """Teach a field the signed distance to the nearest points by their normals; without these, that to a ball.
+    """Teach a field the distance to the nearest point, with a sign by the nearest normals or by what is enclosed.
 
     A field that begins with a random sign keeps it where nothing says otherwise.
     """

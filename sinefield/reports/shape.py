@@ -56,7 +56,7 @@ def _slice(axes: Axes, field: Field) -> None:
     most = float(np.abs(values).max()) or 1.0
     drawn = axes.contourf(x, y, values, levels=np.linspace(-most, most, 25), cmap="RdBu_r")
     axes.contour(x, y, values, levels=[0.0], colors="black", linewidths=1.5)
-    axes.set(aspect="equal", xlabel="x", ylabel="y", title=f"the distance in the plane z = {z:.3g}; black is zero")
+    axes.set(aspect="equal", xlabel="x", ylabel="y", title=f"the distance at z = {z:.3g}, black where zero")
     axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
 
 
