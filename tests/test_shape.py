@@ -37,7 +37,7 @@ class Torus(nn.Module):
 
 class Ball(nn.Module):
     def forward(self, x):
-        return x.norm(dim=-1, keepdim=True) - 0.8
+        return 2 * x.norm(dim=-1, keepdim=True) - 1.6
 
 
 def sampled(made, points=20_000):
