@@ -29,6 +29,7 @@ from sinefield.recipes import build, recipe_for
 from sinefield.samplers import Batch, around, boundary, shuffled, surface, uniform
 from sinefield.signals.flood import flooded
 from sinefield.signals.surface import Surface, distances_around, pieces, signed_distances, watertight
+from sinefield.state import State
 
 ON, ALIGNED, UNIT, OFF = 3e3, 1e2, 5e1, 1e2
 """The official weights: of Φ = 0 and of the normals on the surface, of the slope, of what is off the surface."""
@@ -108,7 +109,7 @@ def fit_shape(
             constraints = _official(shape, size, seed)
         else:
             first = Stop(BEGINNING, None if seconds is None else seconds / 5)
-            _begin(field, shape, plan.optimise(field.network, activation), first, crew)
+            _begin(field, shape, plan.optimise(field.network, activation), first, crew, progress)
             constraints = _default(shape, size, seed, like)
         if seconds is not None:  # what came before counts as well
             stop = replace(stop, seconds=max(seconds - (time.perf_counter() - began), 1e-3))
@@ -169,7 +170,9 @@ def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constra
     return constraints if shape.normals is None else [*constraints, normals_align(on, ALIGNED / 2)]
 
 
-def _begin(field: Field, shape: Surface, optimiser: Optimizer, stop: Stop, crew: Crew) -> None:
+def _begin(
+    field: Field, shape: Surface, optimiser: Optimizer, stop: Stop, crew: Crew, progress: Progress | None
+) -> None:
     """Teach a field the distance to the nearest point, with a sign by the nearest normals or by what is enclosed.
 
     A field that begins with a random sign keeps it where nothing says otherwise.
@@ -193,7 +196,12 @@ def _begin(field: Field, shape: Surface, optimiser: Optimizer, stop: Stop, crew:
         x = draw(step)
         return _batch(x, guess(x) / half, like)
 
-    if minimise(field.function, regression(batch), optimiser, stop, crew=crew)[1] == "interrupted":
+    def watch(state: State) -> None:
+        if progress is not None:  # the fit itself is yet to begin
+            progress(replace(state, step=0, seconds=0.0))
+
+    stopped = minimise(field.function, regression(batch), optimiser, stop, progress=watch, crew=crew)[1]
+    if stopped == "interrupted":
         raise KeyboardInterrupt
 
 

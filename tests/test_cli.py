@@ -126,7 +126,7 @@ def test_help_names_every_activation():
         (["fit"], "SOURCE"),
         (["render", "text.png", "-o", "a.png"], "no sinefield file"),
         (["render", "gone.safetensors", "-o", "a.png"], "does not exist"),
-        (["render", "FIELD", "-o", "a.xyz"], "no picture format"),
+        (["render", "FIELD", "-o", "a.abc"], "no picture format"),
         (["render", "FIELD", "-o", "nowhere/a.png"], "nowhere does not exist"),
         (["render", "FIELD", "-o", "a.png", "--size", "5", "--scale", "2"], "not both"),
         (["render", "FIELD", "-o", "a.png", "--crop", "5:5,0:3"], "crop"),

@@ -59,7 +59,7 @@ def test_one_coordinate_one_channel_integers_and_tensors():
         ([1, 2, 3], [1, 2, np.nan], {}, r"values of points holds 1 NaN.*\(2, 0\)"),
         ([1, 2], np.ma.masked_equal([1, 2], 2), {}, "masked"),
         ([1, 2], [1j, 2], {}, "complex128"),
-        (["a", "b"], [1, 2], {}, "places of points are of the type <U1"),
+        (["a", "b"], [1, 2], {}, "places of points: <U1 values"),
         ([[1], [2, 3]], [1, 2], {}, "regular"),
         (np.zeros((2, 2, 2)), [1, 2], {}, r"shape \(2, 2, 2\)"),
         ([1, 2], [1, 2], {"axes": ("x", "y")}, "axes has 2 entries"),
