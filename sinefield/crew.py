@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -56,6 +57,15 @@ class Crew:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All cores for one operation at a time, as large products of matrices want it."""
+        before = torch.get_num_threads()
+        if self._pool is not None:
+            torch.set_num_threads(self.size)
+        yield
+        torch.set_num_threads(before)
 
     def piece(self, count: int) -> int:
         """How many of so many points go into one piece, so that each worker has one."""

@@ -22,10 +22,7 @@ from sinefield.signals.array import write_array
 from sinefield.signals.audio import AUDIO_SUFFIXES
 from sinefield.signals.points import read_places, write_points
 from sinefield.signals.surface import check_mesh, write_mesh
-from sinefield.view import views
-
-SIDE = 384
-"""Pixels along a view of a shape."""
+from sinefield.view import SIDE, views
 
 SEEN = Header("image", from_samples((1, 1)), (1, 1), ("R", "G", "B"), "uint8", (0.0,) * 3, (255.0,) * 3)
 """Of a picture of a shape."""

@@ -336,7 +336,8 @@ def descend(
 ) -> dict[str, float]:
     """One step of an optimiser, unless the loss is NaN; returns its terms before the step, by name."""
     if isinstance(optimiser, Natural):
-        return optimiser.descend(function, constraints, step)
+        with crew.together():
+            return optimiser.descend(function, constraints, step)
     optimiser.zero_grad()
     terms = add_gradient(function, constraints, step, crew)
     if math.isfinite(sum(terms.values())):

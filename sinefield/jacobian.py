@@ -1,198 +1,186 @@
-"""J, the derivatives of residuals by the parameters: listed, or for values alone from factors of each layer."""
+"""J, the derivatives of residuals by the parameters, from what enters each affine layer and what leaves it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vmap
 
 from sinefield.constraints import Constraint
 from sinefield.errors import InputError
-from sinefield.fields import Network
-from sinefield.fields.layers import Affine, Pointwise
-from sinefield.jets import propagate
-from sinefield.problems.regression import difference
+from sinefield.jets import Jet, Tap, propagate
 from sinefield.samplers import Batch
 
-CHUNK = 256
-"""Points whose derivatives are taken at once."""
-
-Columns = dict[nn.Parameter, Tensor]
+Columns = dict[Tensor, Tensor]
 """What belongs to each parameter, of its shape."""
 
+LISTED = 2**23
+"""Numbers of J that are written out at once."""
 
-class Jacobian(ABC):
-    """A row for each residual, a column for each number in the parameters; float64."""
 
-    @abstractmethod
+@dataclass(frozen=True)
+class Block:
+    """The residuals of one constraint beside one affine layer z = W h + b, which each part s of a jet goes through.
+
+    Attributes:
+        weight, bias: W (out, in) and b (out,).
+        h: the parts that enter (s, n, in); the first is the value.
+        g: the derivatives of the residuals by the parts that leave (s, n, c, out).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    h: Tensor
+    g: Tensor
+
+    @property
+    def rows(self) -> int:
+        return self.g.shape[1] * self.g.shape[2]
+
+    def listed(self, outputs: slice) -> Tensor:
+        """The derivatives by W[outputs], Σₛ gₛ ⊗ hₛ, one row for each residual."""
+        return torch.einsum("snco,sni->ncoi", self.g[..., outputs], self.h).reshape(self.rows, -1)
+
+    def along(self, step: Columns) -> Tensor:
+        z = self.h @ step[self.weight].double().T
+        z[0] += step[self.bias].double()
+        return torch.einsum("sno,snco->nc", z, self.g).flatten()
+
+    def pulled(self, y: Tensor) -> Columns:
+        back = torch.einsum("nc,snco->sno", y.view(self.g.shape[1:3]), self.g)
+        return {self.weight: torch.einsum("sno,sni->oi", back, self.h), self.bias: back[0].sum(0)}
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """A row for each residual, a column for each number in the parameters; float64, and never written out as a whole.
+
+    Attributes:
+        layers: for each affine layer a block for each constraint.
+    """
+
+    layers: Sequence[Sequence[Block]]
+
     def kernel(self) -> Tensor:
-        """J Jᵀ, shape (m, m)."""
+        """J Jᵀ, shape (m, m): over the layers (Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ) + g₀g₀ᵀ, or from J's rows where that is less work."""
+        first = self.layers[0]
+        m = sum(block.rows for block in first)
+        kernel = first[0].g.new_zeros(m, m)
+        for blocks in self.layers:
+            out, into = blocks[0].weight.shape
+            bias = torch.cat([block.g[0].flatten(0, 1) for block in blocks])
+            kernel.addmm_(bias, bias.T)
+            if max(len(block.h) for block in blocks) ** 2 * (out + into) < out * into:
+                _add_products(kernel, blocks)
+                continue
+            some = max(LISTED // (m * into), 1)
+            for start in range(0, out, some):
+                rows = torch.cat([block.listed(slice(start, start + some)) for block in blocks])
+                kernel.addmm_(rows, rows.T)
+        return kernel
 
-    @abstractmethod
     def along(self, step: Columns) -> Tensor:
         """J φ, shape (m,)."""
+        return torch.stack([torch.cat([block.along(step) for block in blocks]) for blocks in self.layers]).sum(0)
 
-    @abstractmethod
     def pulled(self, y: Tensor) -> Columns:
-        """Jᵀ y for y (m,)."""
+        """Jᵀ y."""
+        found: Columns = {}
+        for blocks in self.layers:
+            for block, part in zip(blocks, y.split([block.rows for block in blocks]), strict=True):
+                for parameter, column in block.pulled(part).items():
+                    found[parameter] = found[parameter] + column if parameter in found else column
+        return found
 
 
 def linearised(
-    function: Network, constraints: Sequence[Constraint], batches: Sequence[Batch]
+    function: nn.Module, constraints: Sequence[Constraint], batches: Sequence[Batch]
 ) -> tuple[Tensor, dict[str, float], Jacobian]:
-    """Residuals times the roots of their weights, so that the loss is the sum of their squares.
+    """The residuals of a batch for each constraint, times the roots of their weights, so that the loss is their square.
 
     Returns:
-        The residuals (m,), the terms of the loss by the constraints' names, and J.
+        The residuals (m,), in float64; the terms of the loss by the constraints' names; and J.
 
     Raises:
-        InputError: a constraint whose norm is no square or that takes several points together, or for values a network
-            that is no chain of affine and pointwise layers.
+        InputError: a constraint whose norm is no square or that takes several points together, or a network that is no
+            chain of affine and pointwise layers.
+
+    Source: for values Dangel, Kunstner and Hennig, "BackPACK", 2020; for derivatives, which go through a layer as the
+    value does, Dangel, Müller and Zeinhofer, "Kronecker-Factored Approximate Curvature for Physics-Informed Neural
+    Networks", 2024.
     """
     for constraint in constraints:
         if constraint.norm is not torch.square or constraint.group != 1:
             raise InputError(f"natural gradients are for squares at single points; {constraint.name!r} is none")
-    if len(constraints) == 1 and constraints[0].residual is difference:
-        residual, roots, layers = _of_values(function, constraints[0], batches[0])
-        return residual, {constraints[0].name: float(residual.square().sum())}, Layered(layers, roots)
-    found = [_of_points(function, *each) for each in zip(constraints, batches, strict=True)]
+    found = [_blocks(function, *each) for each in zip(constraints, batches, strict=True)]
     terms = {
         constraint.name: float(residual.square().sum())
         for constraint, (residual, _) in zip(constraints, found, strict=True)
     }
-    columns = {
-        parameter: torch.cat([rows[name] for _, rows in found])
-        for name, parameter in function.named_parameters()
-        if parameter.requires_grad
-    }
-    return torch.cat([residual for residual, _ in found]), terms, Listed(columns)
+    layers = list(zip(*(blocks for _, blocks in found), strict=True))
+    return torch.cat([residual for residual, _ in found]), terms, Jacobian(layers)
 
 
-@dataclass(frozen=True)
-class Listed(Jacobian):
-    """J as it is: for each parameter (m, numbers in it)."""
+@torch.enable_grad()
+def _blocks(function: nn.Module, constraint: Constraint, batch: Batch) -> tuple[Tensor, list[Block]]:
+    """The residuals (m,) of one constraint and a block for each affine layer, both times the roots of the weights."""
+    tap: Tap = []
+    jet = propagate(function, batch.x, constraint.order, hessian=constraint.hessian, tap=tap)
+    tap = [each for each in tap if each[0].weight.requires_grad]
+    seen = {each for layer, _, _ in tap for each in (layer.weight, layer.bias)}
+    if any(each.requires_grad and each not in seen for each in function.parameters()) or jet.value.is_complex():
+        raise InputError("a natural gradient is for chains of affine and pointwise layers")
+    residual = constraint.residual(jet, batch).flatten(1)
+    leaving = [part for _, _, after in tap for part in _given(after)]
+    # a residual is of one point, so the derivatives of their sum are those of each
+    slopes = [
+        torch.autograd.grad(column.sum(), leaving, retain_graph=True, materialize_grads=True)
+        for column in residual.unbind(1)
+    ]
+    root, blocks = _roots(constraint, batch, residual.detach()), []
+    for index, (layer, before, _) in enumerate(tap):
+        parts = len(_given(before))
+        g = torch.stack([_stacked(grads[index * parts : (index + 1) * parts]) for grads in slopes], dim=2)
+        blocks.append(Block(layer.weight, layer.bias, _stacked(_given(before)), g * root[..., None]))
+    return (residual.detach().double() * root).flatten(), blocks
 
-    columns: dict[nn.Parameter, Tensor]
 
-    def kernel(self) -> Tensor:
-        return torch.stack([rows @ rows.T for rows in self.columns.values()]).sum(0)
-
-    def along(self, step: Columns) -> Tensor:
-        return torch.stack([rows @ step[each].double().flatten() for each, rows in self.columns.items()]).sum(0)
-
-    def pulled(self, y: Tensor) -> Columns:
-        return {each: (rows.T @ y).reshape(each.shape) for each, rows in self.columns.items()}
+def _given(jet: Jet) -> list[Tensor]:
+    return [part for part in jet if part is not None]
 
 
-@dataclass(frozen=True)
-class Layered(Jacobian):
-    """J of values, from inputs a (n, in) and slopes g (n, c, out) of each affine layer: rows g ⊗ (a, 1) · roots (n, c).
-
-    So J Jᵀ is the sum over the layers of (aᵢ · aⱼ + 1)(gᵢ · gⱼ), and J itself is never made.
-    """
-
-    layers: Sequence[tuple[nn.Parameter, nn.Parameter, Tensor, Tensor]]
-    roots: Tensor
-
-    def kernel(self) -> Tensor:
-        m = self.roots.numel()
-        products = [
-            torch.einsum("iaf,jbf->iajb", g, g) * (a @ a.T + 1)[:, None, :, None] for *_, a, g in self._scaled()
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """The parts (n, m, …) of a jet of m channels, one after another (s, n, m), in float64."""
+    return torch.cat(
+        [
+            part.detach().double().flatten(2).movedim(-1, 0) if part.ndim > 2 else part.detach().double()[None]
+            for part in parts
         ]
-        return torch.stack([product.reshape(m, m) for product in products]).sum(0)
-
-    def along(self, step: Columns) -> Tensor:
-        return torch.stack(
-            [
-                torch.einsum("if,iaf->ia", a @ step[weight].double().T + step[bias].double(), g).flatten()
-                for weight, bias, a, g in self._scaled()
-            ]
-        ).sum(0)
-
-    def pulled(self, y: Tensor) -> Columns:
-        found: Columns = {}
-        for weight, bias, a, g in self._scaled():
-            back = torch.einsum("ia,iaf->if", y.view_as(self.roots), g)
-            found |= {weight: back.T @ a, bias: back.sum(0)}
-        return found
-
-    def _scaled(self) -> list[tuple[nn.Parameter, nn.Parameter, Tensor, Tensor]]:
-        return [(weight, bias, a, g * self.roots[..., None]) for weight, bias, a, g in self.layers]
-
-
-class _Residual(nn.Module):
-    """C at one point, as a function of the parameters."""
-
-    def __init__(self, function: Network, constraint: Constraint):
-        super().__init__()
-        self.function, self.constraint = function, constraint
-
-    def forward(self, x: Tensor, *known: Tensor | None) -> Tensor:
-        jet = propagate(self.function, x[None], self.constraint.order, hessian=self.constraint.hessian)
-        batch = Batch(x[None], *(None if each is None else each[None] for each in known))
-        return self.constraint.residual(jet, batch)[0]
-
-
-def _of_points(function: Network, constraint: Constraint, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """Residuals (m,) of one constraint, and J by the parameters' names, both times the roots of the weights."""
-    module, prefix = _Residual(function, constraint), "function."
-    parameters = {name: each.detach() for name, each in module.named_parameters() if each.requires_grad}
-
-    def at(values: dict[str, Tensor], *known: Tensor | None) -> tuple[Tensor, Tensor]:
-        residual = functional_call(module, values, known)
-        return residual, residual
-
-    known = (batch.x, batch.target, None, batch.normal)
-    where = (None, *(None if each is None else 0 for each in known))
-    rows, residual = vmap(jacrev(at, has_aux=True), in_dims=where, chunk_size=CHUNK)(parameters, *known)
-    roots = _roots(constraint, batch, residual)
-    listed = {
-        name.removeprefix(prefix): each.double().reshape(residual.numel(), -1) * roots.reshape(-1, 1)
-        for name, each in rows.items()
-    }
-    return (residual.double() * roots).flatten(), listed
+    )
 
 
 def _roots(constraint: Constraint, batch: Batch, residual: Tensor) -> Tensor:
-    """√(w / m) for each residual, and of the point's own weight if it has one."""
+    """√(w / m) for each residual (n, c), and of the point's own weight if it has one."""
     weight = torch.full(
         residual.shape, constraint.weight / residual.numel(), dtype=torch.float64, device=residual.device
     )
-    own = 1 if batch.weight is None else batch.weight.double().reshape(len(residual), *[1] * (residual.ndim - 1))
-    return (weight * own).sqrt()
+    return (weight if batch.weight is None else weight * batch.weight.double()).sqrt()
 
 
-def _of_values(
-    function: Network, constraint: Constraint, batch: Batch
-) -> tuple[Tensor, Tensor, list[tuple[nn.Parameter, nn.Parameter, Tensor, Tensor]]]:
-    """Φ(x) - a(x) times the roots of the weights (m,), these (n, c), and each affine layer with inputs and slopes."""
-    layers, h = function.layers(), batch.x
-    forward: list[Tensor] = []
-    for layer in layers:
-        if isinstance(layer, Pointwise):
-            h, slope = layer.derivatives(h, 1)
-            forward.append(slope)
-        else:
-            forward.append(h)
-            h = layer(h)
-    found: list[tuple[nn.Parameter, nn.Parameter, Tensor, Tensor]] = []
-    slope = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device).expand(len(h), -1, -1)
-    for layer, kept in zip(reversed(layers), reversed(forward), strict=True):
-        match layer:
-            case Affine(weight, bias) if weight.requires_grad:
-                found.append((weight, bias, kept.double(), slope.double()))  # type: ignore[arg-type]
-                slope = slope @ weight
-            case Pointwise():
-                slope = slope * kept[:, None]
-            case _:
-                break
-    if len(found) < sum(isinstance(layer, Affine) and layer.weight.requires_grad for layer in layers):
-        raise InputError("a natural gradient is for chains of affine and pointwise layers")
-    assert batch.target is not None
-    residual = (h - batch.target).double()
-    roots = _roots(constraint, batch, residual)
-    return (residual * roots).flatten(), roots, found
+def _add_products(kernel: Tensor, blocks: Sequence[Block]) -> None:
+    """Add Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ to the kernel, constraint by constraint; it is symmetric."""
+    ends = torch.tensor([0, *(block.rows for block in blocks)]).cumsum(0).tolist()
+    for i, one in enumerate(blocks):
+        for j, other in enumerate(blocks[: i + 1]):
+            (n, c), (k, e) = one.g.shape[1:3], other.g.shape[1:3]
+            found = kernel.new_zeros(n, c, k, e)
+            for h, g in zip(one.h, one.g, strict=True):
+                for a, b in zip(other.h, other.g, strict=True):
+                    product = (g.flatten(0, 1) @ b.flatten(0, 1).T).view(n, c, k, e)
+                    found.addcmul_(product, (h @ a.T)[:, None, :, None])
+            found = found.view(n * c, k * e)
+            kernel[ends[i] : ends[i + 1], ends[j] : ends[j + 1]] += found
+            if i != j:
+                kernel[ends[j] : ends[j + 1], ends[i] : ends[i + 1]] += found.T

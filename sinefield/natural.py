@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from sinefield.constraints import Constraint
 from sinefield.fields import Network
-from sinefield.jacobian import linearised
+from sinefield.jacobian import Columns, linearised
 
 DAMPING, NOISE, MOMENTUM, WARM = 1e-6, 100.0, 0.9, 10
 """λ as a share of the mean of the kernel's diagonal, at least, and as so many times the loss; μ; and the steps over
@@ -57,7 +57,7 @@ class Natural(Optimizer):
         device = next(function.parameters()).device
         batches = [constraint.sampler(step).to(device) for constraint in constraints]
         residual, terms, jacobian = linearised(function, constraints, batches)
-        last = {each: self.state[each]["last"] for each in function.parameters() if self.state[each]}
+        last: Columns = {each: self.state[each]["last"] for each in function.parameters() if self.state[each]}
         if last:
             residual = residual - MOMENTUM * jacobian.along(last)
         kernel = jacobian.kernel()

@@ -46,7 +46,8 @@ SUPERVISED = 400_000
 """Points whose distance to a mesh is learnt."""
 
 JUDGED, CELLS = 50_000, 256
-"""Points on a surface and in its box by which a field is judged, and cells along the mesh that it is judged by."""
+"""Points on a surface and in its box by which a field is judged, and cells along the mesh by which it is judged and
+shown."""
 
 CLOSING = 20
 """Steps to the closest point."""

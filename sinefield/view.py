@@ -18,6 +18,9 @@ CLAY, LIGHT, AMBIENT = np.array([206.0, 190.0, 172.0]), np.array([0.35, 0.55, 0.
 """The colour of a shape in full light; where that comes from: the right, above, behind the eye; and what is left in the
 shade."""
 
+SIDE = 384
+"""Pixels along a view."""
+
 AROUND = (30.0, 120.0, 210.0, 300.0)
 """Degrees about the upright axis from which a shape is looked at."""
 
@@ -26,7 +29,7 @@ View = Float64[np.ndarray, "3 3"]
 
 
 def views(
-    field: Field, size: int = 384, *, up: str = "y", progress: Callable[[float], None] = lambda done: None
+    field: Field, size: int = SIDE, *, up: str = "y", progress: Callable[[float], None] = lambda done: None
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A shape from four sides, in one picture of four times `size` × `size` pixels.
 

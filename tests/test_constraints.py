@@ -7,8 +7,10 @@ from scipy.stats import kstest
 
 import sinefield as sf
 from sinefield.constraints import Constraint
+from sinefield.crew import Crew
 from sinefield.domain import box
 from sinefield.fit import Stop, minimise
+from sinefield.loss import add_gradient
 from sinefield.samplers import Batch, boundary, grid, sobol, surface, uniform
 
 BOX = box((0, -1, 10), (2, 3, 11))
@@ -91,3 +93,44 @@ def test_several_constraints_solve_a_boundary_value_problem_and_are_reported_by_
     state, _ = minimise(siren, constraints, adam, Stop(steps=600), judge=judge, judge_every=50)
     assert state.terms.keys() == {"equation", "ends"}
     assert judge() < 1e-4
+
+
+def test_constraints_with_one_sampler_share_its_batch_and_add_up_to_the_same():
+    siren = sf.Siren(2, 1, width=8, depth=1, generator=torch.Generator().manual_seed(0)).double()
+    called = []
+
+    def sampler(step):
+        called.append(step)
+        return uniform(box((0, 0), (1, 1)), 3000, seed=3)(step)
+
+    def apart(step):
+        return uniform(box((0, 0), (1, 1)), 3000, seed=3)(step)
+
+    def terms(first, second):
+        return [
+            Constraint("same name", first, lambda jet, batch: jet.laplacian - 1, order=2, weight=0.1),
+            Constraint("same name", second, lambda jet, batch: jet.value, weight=2.0, norm=torch.abs),
+        ]
+
+    found = []
+    for samplers in ((sampler, sampler), (sampler, apart)):
+        siren.zero_grad()
+        with Crew(torch.device("cpu")) as crew:
+            losses = add_gradient(siren, terms(*samplers), 7, crew)
+        found.append((losses["same name"], torch.cat([p.grad.flatten() for p in siren.parameters()])))
+    assert called == [7, 7]
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-12)
+    assert torch.allclose(found[0][1], found[1][1], rtol=1e-10)
+
+
+def test_some_faces_of_a_box():
+    domain = box((0, -1, 2), (3, 1, 4))
+    batch = boundary(domain, 500, faces=[(0, 0), (2, 1)], seed=1)(0)
+    begins, top = batch.x[:, 0] == 0, batch.x[:, 2] == 4
+    assert bool((begins | top).all())
+    # by area: 2 x 2 where the first begins, 3 x 2 on top
+    assert begins.double().mean().item() == pytest.approx(0.4, abs=0.06)
+    assert torch.equal(batch.normal[begins & ~top].unique(dim=0), torch.tensor([[-1.0, 0, 0]], dtype=torch.float64))
+    for faces in ([], [(3, 0)], [(0, 2)]):
+        with pytest.raises(sf.InputError, match="faces of a box of 3 axes"):
+            boundary(domain, 5, faces=faces)

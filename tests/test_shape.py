@@ -241,6 +241,8 @@ def test_what_is_not_for_shapes_is_refused():
         sf.fit_shape(cloud, supervise="distance")
     with pytest.raises(sf.InputError, match="fit_shape"):
         sf.fit(cloud)
+    with pytest.raises(sf.InputError, match="fitted whole"):
+        sf.cropped(cloud, [(0, 1)] * 3)
 
 
 def test_a_ball_looks_round_from_everywhere():
@@ -287,6 +289,14 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
         ("fit", "camera", "--points", "10"): "points is for shape",
         ("render", "torus.safetensors", "-o", "a.ply", "--size", "9"): "--size is not for a mesh; give a --resolution",
         ("render", "torus.safetensors", "-o", "a.ply", "--layer", "normal"): "--layer is not for a mesh",
+        (
+            "render",
+            "torus.safetensors",
+            "-o",
+            "a.png",
+            "--layer",
+            "gradient",
+        ): "--layer is not for a picture of a shape",
         ("render", "torus.safetensors", "-o", "a.npy", "--level", "1"): "--level is not for a.npy",
         ("render", "torus.safetensors", "-o", "a.ply", "--level", "9"): "does not pass the level 9",
     }.items():

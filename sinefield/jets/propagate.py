@@ -12,12 +12,19 @@ from sinefield.fields.layers import Affine, Layer
 from sinefield.jets import autograd, forward, reference, reverse
 from sinefield.jets.derivative import Derivative, jet_of
 from sinefield.jets.jet import Jet
+from sinefield.jets.reference import Tap
 from sinefield.jets.rules import ruled_layers, say_once, traced
 from sinefield.jets.workspace import Workspace
 
 
 def propagate(
-    field: nn.Module, x: Num[Tensor, "n d"], order: int, *, hessian: bool = False, space: Workspace | None = None
+    field: nn.Module,
+    x: Num[Tensor, "n d"],
+    order: int,
+    *,
+    hessian: bool = False,
+    space: Workspace | None = None,
+    tap: Tap | None = None,
 ) -> Jet:
     """Φ(x), ∇Φ(x) and ΔΦ(x), exactly; parameters can be trained through the result by one plain backward pass.
 
@@ -31,6 +38,7 @@ def propagate(
         hessian: with order 2, the whole Hessian; the Laplacian is its trace.
         space: memory for what the backward pass needs, used again by the next call with it, so that a loop which goes
             forward and backward by turns allocates nothing large.
+        tap: a list that receives each affine layer with the jets that enter and leave it.
 
     Raises:
         InputError: an order other than 0, 1, 2, a Hessian without order 2, points that are whole numbers.
@@ -48,7 +56,10 @@ def propagate(
     if isinstance(field, Derivative):
         jet = jet_of(field, x, order, hessian=hessian)
     elif (layers := ruled_layers(field)) is not None:
-        jet = _cheapest(layers, x, order, hessian=hessian, space=space)
+        if tap is not None:
+            jet = reference.propagate(layers, x, order, hessian=hessian, tap=tap)
+        else:
+            jet = _cheapest(layers, x, order, hessian=hessian, space=space)
     else:
         say_once(field)
         jet = autograd.propagate(field, x, order, hessian=hessian)

@@ -17,12 +17,17 @@ from torch import Tensor
 from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 from sinefield.jets.jet import Jet, coordinates
 
+Tap = list[tuple[Affine, Jet, Jet]]
+"""Affine layers with the jets that entered and left them: all that the derivatives by the parameters are made of."""
 
-def propagate(layers: Sequence[Layer], x: Tensor, order: int, *, hessian: bool = False) -> Jet:
-    """The jet of a chain of layers at x (n, d)."""
+
+def propagate(layers: Sequence[Layer], x: Tensor, order: int, *, hessian: bool = False, tap: Tap | None = None) -> Jet:
+    """The jet of a chain of layers at x (n, d); what goes through affine layers is added to the tap."""
     jet = coordinates(x, order, hessian=hessian)
     for layer in layers:
-        jet = through(layer, jet)
+        before, jet = jet, through(layer, jet)
+        if tap is not None and isinstance(layer, Affine):
+            tap.append((layer, before, jet))
     return jet
 
 

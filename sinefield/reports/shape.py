@@ -13,12 +13,13 @@ from sinefield.contour import contour
 from sinefield.field import Field
 from sinefield.metrics import to_mesh
 from sinefield.shades import limit
+from sinefield.shape import CELLS
 from sinefield.signals import Signal
 from sinefield.signals.surface import Mesh, Surface, write_mesh
 from sinefield.view import views
 
-SIDE, SLICE, SHOWN, CELLS = 384, 256, 20_000, 256
-"""Pixels of a view and of a slice, points that are compared, and cells of the mesh."""
+SLICE, SHOWN = 256, 20_000
+"""Pixels of a slice, and points that are compared."""
 
 
 def shape(
@@ -30,7 +31,7 @@ def shape(
     report = progress or (lambda done: None)
     mesh = contour(field, resolution=CELLS, progress=lambda done: report(0.4 * done))
     write_mesh(files["mesh"], mesh)
-    seen = views(field, SIDE, progress=lambda done: report(0.4 + 0.6 * done))
+    seen = views(field, progress=lambda done: report(0.4 + 0.6 * done))
     with plot.figure_at(files["sheet"], (13, 7)) as figure:
         grid = figure.add_gridspec(2, 3, height_ratios=[1.05, 1])
         top = figure.add_subplot(grid[0, :])

@@ -69,8 +69,6 @@ def read(
         case "array":
             signal = array.read_array(source, channel_axis=channel_axis, key=key)
         case "shape":
-            if crop is not None:
-                raise InputError(f"{source} is a shape, which is fitted whole; a crop is for other signals")
             signal = surface.read_surface(source, points=points)
         case _:
             signal = table.read_points(source, coordinates, values)

@@ -151,9 +151,11 @@ def cropped(signal: Signal, crop: Crop) -> Signal:
     """The part of a signal whose samples lie in a box; its coordinates stay what they are.
 
     Raises:
-        InputError: a crop that is empty, outside the signal, or of another number of axes.
+        InputError: a crop that is empty, outside the signal, or of another number of axes, or of a shape.
     """
     header = signal.header
+    if header.kind == "shape":
+        raise InputError(f"{signal.name} is a shape, which is fitted whole; a crop is for other signals")
     if signal.places is None:
         parts = crop_cells(header, crop)
         lower, upper = crop_bounds(header, parts)

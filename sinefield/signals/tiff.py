@@ -72,7 +72,7 @@ def read_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
     except tifffile.TiffFileError as error:
         raise InputError(
             f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are); a sound, a video, an "
-            "array or a table is told by its suffix, such as .wav, .mp4, .npy or .csv"
+            "array, a table or a mesh is told by its suffix, such as .wav, .mp4, .npy, .csv or .ply"
         ) from error
     except InputError:
         raise
