@@ -15,6 +15,7 @@ from .domain import Domain as Domain
 from .errors import InputError as InputError
 from .field import Field as Field
 from .field import load as load
+from .fields import Condition as Condition
 from .fields import Finer as Finer
 from .fields import GaussianNet as GaussianNet
 from .fields import Network as Network
@@ -34,6 +35,7 @@ from .jets import taylor as taylor
 from .natural import Natural as Natural
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
+from .problems import Problem as Problem
 from .shape import closest as closest
 from .shape import fit_shape as fit_shape
 from .signals import Signal as Signal
@@ -48,5 +50,6 @@ from .signals.surface import from_cloud as from_cloud
 from .signals.surface import from_mesh as from_mesh
 from .signals.surface import read_surface as read_surface
 from .soap import Soap as Soap
+from .solve import solve as solve
 
 __version__: str

@@ -17,6 +17,7 @@ from sinefield import checkpoint, render
 from sinefield.domain import Domain
 from sinefield.errors import InputError, one_line
 from sinefield.fields import NETWORKS, Network, Perceptron
+from sinefield.fields.condition import Condition, described, from_description
 from sinefield.fields.layers import Layer, Rescale
 from sinefield.fields.on_domain import OnDomain
 from sinefield.jets import propagate
@@ -43,15 +44,28 @@ class Field(Network):
     middle: Tensor
     half_range: Tensor
 
-    def __init__(self, network: Perceptron, header: Header, made: dict[str, Any], place: Domain | None = None):
-        """`place` is the domain as the network sees it, where its scale is not that of `header.domain`."""
+    def __init__(
+        self,
+        network: Perceptron,
+        header: Header,
+        made: dict[str, Any],
+        place: Domain | None = None,
+        condition: Condition | None = None,
+    ):
+        """`place` is the domain as the network sees it, where its scale is not that of `header.domain`.
+
+        `condition` is one that it satisfies exactly; then its values are the user's own, with a range of [-1, 1].
+        """
         super().__init__()
         if (network.in_dim, network.out_dim) != (header.domain.dim, header.out_dim):
             raise InputError(
                 f"a network from {network.in_dim} to {network.out_dim} dimensions does not go with "
                 f"{header.domain.dim} axes and {header.out_dim} channels"
             )
-        self.function = OnDomain(network, place or header.domain)
+        if condition is not None and set(header.range) != {(-1.0, 1.0)}:
+            raise InputError("a condition is on values as they are; they go from -1 to 1 then")
+        self.function = OnDomain(network, place or header.domain, condition)
+        self.condition = condition
         self.place, self.header, self.made = place or header.domain, header, made
         self.register_buffer("middle", torch.from_numpy(header.middle), persistent=False)
         self.register_buffer("half_range", torch.from_numpy(header.half_range), persistent=False)
@@ -181,7 +195,7 @@ class Field(Network):
             "signal": asdict(self.header),
             "place": asdict(self.place),
             "made": self.made,
-        }
+        } | ({} if self.condition is None else {"condition": described(self.condition)})
         checkpoint.write(Path(path), "field", self.network.state_dict(), header)
 
     # from the network's [-1, 1] to the user's units
@@ -236,7 +250,8 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.d
         network = NETWORKS[header["network"]](**config, generator=Generator()).to(next(iter(kinds)))
         network.load_state_dict(tensors)
         read = Header(**{**_tuples(signal), "domain": Domain(**_tuples(signal["domain"]))})
-        field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])))
+        condition = from_description(header["condition"]) if "condition" in header else None
+        field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])), condition)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{path} has a header that does not describe a field ({type(error).__name__}: {one_line(error)})"

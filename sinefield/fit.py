@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 
 from sinefield.constraints import Constraint
 from sinefield.crew import Crew
@@ -338,11 +338,29 @@ def descend(
     if isinstance(optimiser, Natural):
         with crew.together():
             return optimiser.descend(function, constraints, step)
+    if isinstance(optimiser, LBFGS):
+        return _descend_by_closure(function, constraints, optimiser, step, crew)
     optimiser.zero_grad()
     terms = add_gradient(function, constraints, step, crew)
     if math.isfinite(sum(terms.values())):
         optimiser.step()
     return terms
+
+
+def _descend_by_closure(
+    function: Network, constraints: Sequence[Constraint], optimiser: LBFGS, step: int, crew: Crew
+) -> dict[str, float]:
+    """As many iterations on the batches of one step as the optimiser takes; between steps these should not change."""
+    first: dict[str, float] = {}
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        terms = add_gradient(function, constraints, step, crew)
+        first.update({} if first else terms)
+        return sum(terms.values())
+
+    optimiser.step(closure)
+    return first
 
 
 def available(device: torch.device | str) -> torch.device:

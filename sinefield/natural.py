@@ -57,9 +57,8 @@ class Natural(Optimizer):
         device = next(function.parameters()).device
         batches = [constraint.sampler(step).to(device) for constraint in constraints]
         residual, terms, jacobian = linearised(function, constraints, batches)
-        last: Columns = {each: self.state[each]["last"] for each in function.parameters() if self.state[each]}
-        if last:
-            residual = residual - MOMENTUM * jacobian.along(last)
+        last: Columns = {each: self.state[each].get("last", torch.zeros_like(each)) for each in function.parameters()}
+        residual = residual - MOMENTUM * jacobian.along(last)
         kernel = jacobian.kernel()
         share = max(DAMPING, group["noise"] * sum(terms.values()))
         kernel.diagonal().add_(share * kernel.diagonal().mean())
@@ -70,6 +69,6 @@ class Natural(Optimizer):
         for parameter, part in way.items():
             state = self.state[parameter]
             state["step"] = t = int(state.get("step", 0)) + 1
-            state["last"] = part.to(parameter) + (MOMENTUM * last[parameter] if last else 0)
+            state["last"] = part.to(parameter) + MOMENTUM * last[parameter]
             parameter.sub_(state["last"], alpha=group["lr"] * min(1, t / WARM))
         return terms

@@ -14,6 +14,7 @@ from torch.quasirandom import SobolEngine
 
 from sinefield.domain import Domain
 from sinefield.errors import InputError
+from sinefield.regions import Region
 from sinefield.signals import Signal
 
 
@@ -40,6 +41,10 @@ class Batch(NamedTuple):
 
 Sampler = Callable[[int], Batch]
 """A function of the step alone, so that work that was cut off goes on with the same batches."""
+
+BAND, NEWTON, EDGE, TRIES = 16, 8, 1e-6, 1000
+"""Candidates for each point on a border, steps onto it, how close to it they end, in halves of the box; and how often
+points are drawn anew."""
 
 SINGLE = torch.empty(0, dtype=torch.float32)
 
@@ -175,34 +180,62 @@ def grid(domain: Domain, shape: Sequence[int]) -> Sampler:
     return lambda step: batch
 
 
-def uniform(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
-    """`size` points drawn uniformly from a domain, anew at each step."""
+def uniform(where: Domain | Region, size: int, *, seed: int = 0) -> Sampler:
+    """`size` points drawn uniformly from a domain or a region, anew at each step."""
+    domain, inside = _parts(where)
 
     def batch(step: int) -> Batch:
-        return Batch(_inside(domain, np.random.default_rng((seed, step)).random((size, domain.dim))))
+        random = np.random.default_rng((seed, step))
+        return Batch(_first(size, inside, lambda: _inside(domain, random.random((size, domain.dim)))))
 
     return batch
 
 
-def sobol(domain: Domain, size: int, *, seed: int = 0) -> Sampler:
-    """`size` points of a scrambled Sobol sequence in a domain, scrambled anew at each step (Owen 1998).
+def sobol(where: Domain | Region, size: int, *, seed: int = 0) -> Sampler:
+    """`size` points of a scrambled Sobol sequence in a domain or a region, scrambled anew at each step (Owen 1998).
 
-    They cover the domain more evenly than uniform ones; a power of two is best.
+    They cover it more evenly than uniform ones; a power of two is best.
     """
+    domain, inside = _parts(where)
 
     def batch(step: int) -> Batch:
         engine = SobolEngine(domain.dim, scramble=True, seed=int(np.random.default_rng((seed, step)).integers(2**31)))
-        return Batch(_inside(domain, engine.draw(size, dtype=torch.float64).numpy()))
+        return Batch(_first(size, inside, lambda: _inside(domain, engine.draw(size, dtype=torch.float64).numpy())))
 
     return batch
 
 
-def boundary(domain: Domain, size: int, *, faces: Sequence[tuple[int, int]] | None = None, seed: int = 0) -> Sampler:
-    """`size` points drawn uniformly from the faces of a box, by their area, with the outward normals.
+def growing(sampler: Sampler, axis: int, start: float, steps: int, *, least: float = 0.1) -> Sampler:
+    """Points of a window that grows along an axis from where it starts, to the whole after so many steps.
+
+    Where causes come before effects, what is early is learnt before what follows from it.
+
+    Source: Sitzmann et al. 2020, supplement; Wang, Sankaran and Perdikaris, "Respecting causality is all you need for
+    training physics-informed neural networks", 2022.
+    """
+
+    def batch(step: int) -> Batch:
+        drawn = sampler(step)
+        x = drawn.x.clone()
+        x[:, axis] = start + (x[:, axis] - start) * min(max(step / steps, least), 1.0)
+        return drawn._replace(x=x)
+
+    return batch
+
+
+def held(sampler: Sampler, every: int) -> Sampler:
+    """The same batch for so many steps, as an optimiser needs that remembers the last ones (L-BFGS)."""
+    return lambda step: sampler(step // every)
+
+
+def boundary(
+    where: Domain | Region, size: int, *, faces: Sequence[tuple[int, int]] | None = None, seed: int = 0
+) -> Sampler:
+    """`size` points drawn uniformly from the faces of a box or from the border of a region, with the outward normals.
 
     Args:
-        faces: some of them, each as its axis and 0 for the lower or 1 for the upper end; [(0, 0)] is where time begins,
-            if that is the first coordinate. All of them unless given.
+        faces: of a box, some of them, each as its axis and 0 for the lower or 1 for the upper end; [(0, 0)] is where
+            time begins, if that is the first coordinate. All of them unless given.
 
     Raises:
         InputError: no face, or one that the box does not have.
@@ -211,6 +244,11 @@ def boundary(domain: Domain, size: int, *, faces: Sequence[tuple[int, int]] | No
     >>> boundary(box((0, -1), (2, 1)), 3, faces=[(0, 0)])(0).x[:, 0].tolist()
     [0.0, 0.0, 0.0]
     """
+    if isinstance(where, Region):
+        if faces is not None:
+            raise InputError("a region has a border; faces are of a box")
+        return _border(where, size, seed)
+    domain = where
     wanted = [(axis, side) for axis in range(domain.dim) for side in (0, 1)] if faces is None else list(faces)
     if not wanted or any(axis not in range(domain.dim) or side not in (0, 1) for axis, side in wanted):
         raise InputError(f"the faces of a box of {domain.dim} axes are (axis, 0) and (axis, 1); found {wanted}")
@@ -227,6 +265,30 @@ def boundary(domain: Domain, size: int, *, faces: Sequence[tuple[int, int]] | No
         normal = np.zeros((size, domain.dim))
         normal[rows, axis] = 2.0 * sides[face] - 1
         return Batch(_inside(domain, unit), normal=torch.from_numpy(normal))
+
+    return batch
+
+
+def _border(region: Region, size: int, seed: int) -> Sampler:
+    """Points near the border, brought onto it by Newton's steps."""
+    domain, half = region.box, max(region.box.half)
+    lower, upper = torch.tensor(domain.lower) - EDGE * half, torch.tensor(domain.upper) + EDGE * half
+
+    def onto(random: np.random.Generator) -> Tensor:
+        x = _inside(domain, random.random((BAND * size, domain.dim)))
+        x = x[region.slope(x)[0].abs().argsort()[:size]]  # a thin band: each part of the border has its share
+        for _ in range(NEWTON):
+            distance, slope = region.slope(x)
+            x = x - (distance / slope.square().sum(1).clamp_min(1e-12))[:, None] * slope
+        return x
+
+    def on(x: Tensor) -> Tensor:
+        return ((x >= lower) & (x <= upper)).all(1) & (region.slope(x)[0].abs() < EDGE * half)
+
+    def batch(step: int) -> Batch:
+        random = np.random.default_rng((seed, step))
+        x = _first(size, on, lambda: onto(random))
+        return Batch(x, normal=torch.nn.functional.normalize(region.slope(x)[1], dim=1))
 
     return batch
 
@@ -259,6 +321,27 @@ def around(
         return x
 
     return draw
+
+
+def _parts(where: Domain | Region) -> tuple[Domain, Callable[[Tensor], Tensor] | None]:
+    return (where.box, where.inside) if isinstance(where, Region) else (where, None)
+
+
+def _first(size: int, inside: Callable[[Tensor], Tensor] | None, draw: Callable[[], Tensor]) -> Tensor:
+    """The first `size` of the points that are drawn again and again and lie inside.
+
+    Raises:
+        InputError: next to none does.
+    """
+    if inside is None:
+        return draw()[:size]
+    found: list[Tensor] = []
+    for _ in range(TRIES):
+        x = draw()
+        found.append(x[inside(x)])
+        if sum(map(len, found)) >= size:
+            return torch.cat(found)[:size]
+    raise InputError("next to nothing of the box lies inside of the region; take a smaller box around it")
 
 
 def _inside(domain: Domain, unit: Float64[np.ndarray, "n d"]) -> Float64[Tensor, "n d"]:

@@ -80,6 +80,15 @@ def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | No
         ) from error
 
 
+def parse_place(text: str) -> tuple[float, ...]:
+    """ "0,-0.35" is a place (y, x)."""
+    try:
+        y, x = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--source {text} is no place; write y,x such as 0,-0.35") from error
+    return y, x
+
+
 def refuse(what: str, **given: Any) -> None:
     """Raise InputError for an option that was given, though it is not for this."""
     for name, value in given.items():
@@ -132,6 +141,20 @@ def follow(
         quality = "" if signal.header.kind == "shape" else f"{state.psnr:.1f} dB" if state.history else "…"
         terms = "  ".join(f"{name} {term:.1e}" for name, term in state.terms.items())
         bar(min(done, 1.0), f"step {state.step}  {terms}  {quality}")
+
+    return progress
+
+
+def follow_steps(
+    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, optimiser: str
+) -> Callable[[State], None]:
+    from sinefield.solve import STEPS
+
+    most = steps or (None if seconds else STEPS.get(optimiser))
+
+    def progress(state: State) -> None:
+        done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)
+        bar(min(done, 1.0), f"step {state.step}  loss {state.loss:.1e}")
 
     return progress
 

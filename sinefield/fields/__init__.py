@@ -7,6 +7,8 @@ from sinefield.fields.baselines import ReluNet as ReluNet
 from sinefield.fields.baselines import SoftplusNet as SoftplusNet
 from sinefield.fields.baselines import TanhNet as TanhNet
 from sinefield.fields.baselines import Wire as Wire
+from sinefield.fields.beside import Beside as Beside
+from sinefield.fields.condition import Condition as Condition
 from sinefield.fields.network import Network as Network
 from sinefield.fields.network import Perceptron as Perceptron
 from sinefield.fields.siren import Siren as Siren

@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sinefield.errors import InputError
+from sinefield.fields.condition import Condition
 from sinefield.fields.layers import Affine, Layer
 from sinefield.init import default_uniform_
 
@@ -22,7 +23,9 @@ LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), 
 
 
 class Network(nn.Module, ABC):
-    """A module that is a chain of layers; `jets` differentiates the chain exactly."""
+    """A module that is a chain of layers, with a condition where it has one; `jets` differentiates it exactly."""
+
+    condition: Condition | None = None
 
     @abstractmethod
     def layers(self) -> Sequence[Layer]:
@@ -39,9 +42,10 @@ class Network(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Φ(x) for x (…, in_dim): (…, out_dim)."""
+        value = x
         for layer in self.layers():
-            x = layer(x)
-        return x
+            value = layer(value)
+        return value if self.condition is None else self.condition(x, value)
 
 
 @dataclass(eq=False, repr=False)

@@ -6,19 +6,23 @@ import torch
 from torch import Tensor
 
 from sinefield.domain import Domain
+from sinefield.fields.condition import Condition
 from sinefield.fields.layers import Layer, Rescale
 from sinefield.fields.network import Network, Perceptron
 
 
 class OnDomain(Network):
-    """x ↦ network((x - centre) / half): derivatives are per unit of the user's coordinates."""
+    """x ↦ network((x - centre) / half): derivatives are per unit of the user's coordinates.
+
+    With a condition it is x ↦ g(x) + φ(x) · network((x - centre) / half).
+    """
 
     centre: Tensor
     unit: Tensor
 
-    def __init__(self, network: Perceptron, domain: Domain):
+    def __init__(self, network: Perceptron, domain: Domain, condition: Condition | None = None):
         super().__init__()
-        self.network = network
+        self.network, self.condition = network, condition
         self.register_buffer("centre", torch.tensor(domain.centre, dtype=torch.float64), persistent=False)
         self.register_buffer("unit", torch.tensor(domain.half, dtype=torch.float64), persistent=False)
 

@@ -50,6 +50,8 @@ def derivative(network: nn.Module, *axes: int) -> Derivative:
             f"{type(network).__name__} has layers without a derivative rule, so its derivative is no network; "
             "propagate and taylor differentiate it by autograd"
         )
+    if network.condition is not None:
+        raise InputError("the derivative of a field with a condition is no network; propagate differentiates it")
     dim = _input_dim(layers)
     if not axes or not all(axis in range(dim) for axis in axes):
         raise InputError(f"axes must be one or more of 0 … {dim - 1}; they are {axes}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,3 +35,14 @@ def coordinates(x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> 
         laplacian=x.new_zeros(n, d) if order >= 2 and not hessian else None,
         hessian=x.new_zeros(n, d, d, d) if order >= 2 and hessian else None,
     )
+
+
+def side_by_side(jets: Sequence[Jet]) -> Jet:
+    """The channels of several jets at the same points."""
+
+    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+        given = [part for part in parts if part is not None]
+        return torch.cat(given, dim=1) if given else None
+
+    values, *others = zip(*jets, strict=True)
+    return Jet(torch.cat(values, dim=1), *map(joined, others))

@@ -8,10 +8,13 @@ from jaxtyping import Num
 from torch import Tensor, nn
 
 from sinefield.errors import InputError
+from sinefield.fields.beside import Beside
 from sinefield.fields.layers import Affine, Layer
+from sinefield.fields.network import Network
 from sinefield.jets import autograd, forward, reference, reverse
+from sinefield.jets.conditioned import conditioned
 from sinefield.jets.derivative import Derivative, jet_of
-from sinefield.jets.jet import Jet
+from sinefield.jets.jet import Jet, side_by_side
 from sinefield.jets.reference import Tap
 from sinefield.jets.rules import ruled_layers, say_once, traced
 from sinefield.jets.workspace import Workspace
@@ -53,13 +56,17 @@ def propagate(
         raise InputError(f"order must be 0, 1 or 2, and 2 for a Hessian; it is {order}")
     if not x.is_floating_point():
         raise InputError(f"points must be floating-point numbers; they are {x.dtype}")
-    if isinstance(field, Derivative):
+    if isinstance(field, Beside):
+        jet = side_by_side([propagate(each, x, order, hessian=hessian, tap=tap) for each in field.networks])
+    elif isinstance(field, Derivative):
         jet = jet_of(field, x, order, hessian=hessian)
     elif (layers := ruled_layers(field)) is not None:
         if tap is not None:
             jet = reference.propagate(layers, x, order, hessian=hessian, tap=tap)
         else:
             jet = _cheapest(layers, x, order, hessian=hessian, space=space)
+        if isinstance(field, Network) and field.condition is not None:
+            jet = conditioned(field.condition, x, jet)
     else:
         say_once(field)
         jet = autograd.propagate(field, x, order, hessian=hessian)

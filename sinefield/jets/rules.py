@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from sinefield.fields.beside import Beside
 from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 from sinefield.fields.network import Network
 
@@ -16,7 +17,7 @@ _warned: set[str] = set()
 
 def ruled_layers(field: nn.Module) -> Sequence[Layer] | None:
     """The layers of a network all of whose layers have a rule; None for anything else."""
-    layers = field.layers() if isinstance(field, Network) else None
+    layers = field.layers() if isinstance(field, Network) and not isinstance(field, Beside) else None
     return layers if layers is not None and all(map(_has_rule, layers)) else None
 
 

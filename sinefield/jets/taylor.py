@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sinefield.errors import InputError
+from sinefield.fields.network import Network
 from sinefield.jets import autograd
 from sinefield.jets.derivative import Derivative
 from sinefield.jets.partials import axes, partials
@@ -49,6 +50,8 @@ def taylor(field: nn.Module, x: Float[Tensor, "n d"], direction: Tensor, order: 
     direction = direction.to(x.dtype)
     if isinstance(field, Derivative):
         layers, along = field.network.layers(), field.axes
+    elif isinstance(field, Network) and field.condition is not None:
+        return autograd.taylor(field, x, direction, order)
     elif (ruled := ruled_layers(field)) is not None:
         layers, along = ruled, ()
     else:

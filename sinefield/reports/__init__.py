@@ -12,6 +12,7 @@ from sinefield.reports.folder import prepare as prepare
 from sinefield.reports.picture import picture
 from sinefield.reports.samples import samples
 from sinefield.reports.shape import shape
+from sinefield.reports.solution import solution_report as solution_report
 from sinefield.reports.sound import sound
 from sinefield.reports.video import video
 from sinefield.signals import Signal

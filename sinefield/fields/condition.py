@@ -1,0 +1,152 @@
+"""Conditions that a field satisfies exactly, whatever its network says."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sinefield.errors import InputError
+
+
+class Condition(ABC):
+    """u(x) = g(x) + φ(x) Φ(x): where the factor φ vanishes, the field is the lift g.
+
+    Whoever adds one writes g and φ with PyTorch's functions; their derivatives follow.
+
+    Source: Lagaris, Likas and Fotiadis, "Artificial neural networks for solving ordinary and partial differential
+    equations", 1998; for other shapes Sukumar and Srivastava, "Exact imposition of boundary conditions with distance
+    functions in physics-informed deep neural networks", 2022.
+    """
+
+    def lift(self, x: Tensor) -> Tensor:
+        """g at coordinates (n, d) in the user's units: (n, c), or (n, 1) for all channels."""
+        return torch.zeros_like(x[:, :1])
+
+    @abstractmethod
+    def factor(self, x: Tensor) -> Tensor:
+        """φ there, (n, c) or (n, 1)."""
+
+    def __call__(self, x: Tensor, value: Tensor) -> Tensor:
+        """u at x (…, d), from Φ there (…, c)."""
+        flat = x.reshape(-1, x.shape[-1])
+        u = self.lift(flat).to(value) + self.factor(flat).to(value) * value.reshape(-1, value.shape[-1])
+        return u.reshape(value.shape)
+
+
+@dataclass(frozen=True)
+class Walls(Condition):
+    """u = 0 on the faces of a box: φ = Πₖ (xₖ - lowerₖ)(upperₖ - xₖ), with 1 in the middle.
+
+    >>> Walls((0.0,), (2.0,)).factor(torch.tensor([[0.0], [1.0], [2.0]])).flatten().tolist()
+    [0.0, 1.0, 0.0]
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def factor(self, x: Tensor) -> Tensor:
+        low, high = x.new_tensor(self.lower), x.new_tensor(self.upper)
+        factor: Tensor = ((x - low) * (high - x) * (2 / (high - low)) ** 2).prod(-1, keepdim=True)
+        return factor
+
+
+@dataclass(frozen=True)
+class Apart(Condition):
+    """u = 0 at a point, growing from there as a distance does: φ = ‖x - a‖ and g = slope φ.
+
+    >>> Apart((1.0, 1.0), 2.0).lift(torch.tensor([[1.0, 1.0], [4.0, 5.0]])).flatten().tolist()
+    [0.0, 10.0]
+    """
+
+    point: tuple[float, ...]
+    slope: float = 1.0
+
+    def lift(self, x: Tensor) -> Tensor:
+        return self.slope * self.factor(x)
+
+    def factor(self, x: Tensor) -> Tensor:
+        # the distance has no second derivative at the point itself; a rounding away from it, it is large but finite
+        return ((x - x.new_tensor(self.point)).square().sum(-1, keepdim=True) + 1e-30).sqrt()
+
+
+@dataclass(frozen=True)
+class Sources(Condition):
+    """u = g + Φ, where Δg has the sharp Gaussian sources in the plane, so that what is left for Φ is smooth.
+
+        g(x) = strength (ln r² + E₁(r² / 2σ²)) / 4π · (1 - r²/R²)⁴,   Δ of what is before the dot: strength N(0, σ²)
+
+    Source: the free-space potential of a Gaussian; to take a singularity away so is common with finite elements.
+
+    Attributes:
+        points: of each source.
+        variance: σ².
+        reach: R, beyond which g is zero.
+        strength: of each of a source's channels, such as its real and its imaginary part; the channels of the first
+            source come first.
+    """
+
+    points: tuple[tuple[float, ...], ...]
+    variance: float
+    reach: float
+    strength: tuple[float, ...]
+
+    def lift(self, x: Tensor) -> Tensor:
+        apart = (x[:, None] - x.new_tensor(self.points)).square().sum(-1) + 1e-12
+        potential = (apart.log() + _Exp1.apply(apart / (2 * self.variance))) / (4 * math.pi)
+        near = potential * (1 - (apart / self.reach**2).clamp(max=1)) ** 4
+        potentials: Tensor = near[..., None] * x.new_tensor(self.strength)
+        return potentials.flatten(1)
+
+    def factor(self, x: Tensor) -> Tensor:
+        return torch.ones_like(x[:, :1])
+
+
+CONDITIONS: dict[str, type[Condition]] = {"walls": Walls, "apart": Apart, "sources": Sources}
+"""Conditions by the name that they have in field files, where their attributes are their description."""
+
+
+def described(condition: Condition) -> dict[str, Any]:
+    """A condition for a file's header.
+
+    Raises:
+        InputError: one that has no name.
+    """
+    for name, kind in CONDITIONS.items():
+        if type(condition) is kind:
+            return {"name": name, **vars(condition)}
+    raise InputError(
+        f"a field with a condition of one's own ({type(condition).__name__}) cannot be saved; "
+        f"a file describes {', '.join(CONDITIONS)}"
+    )
+
+
+def from_description(header: dict[str, Any]) -> Condition:
+    """The condition that `described` describes."""
+    arguments = {name: _tupled(value) for name, value in header.items() if name != "name"}
+    return CONDITIONS[header["name"]](**arguments)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(each) for each in value) if isinstance(value, list) else value
+
+
+class _Exp1(torch.autograd.Function):
+    """E₁(z) = ∫ exp(-t) / t dt from z to infinity, whose derivative is -exp(-z) / z."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        from scipy.special import exp1
+
+        ctx.save_for_backward(z)
+        return torch.as_tensor(exp1(z.detach().cpu().numpy()), dtype=z.dtype, device=z.device)
+
+    @staticmethod
+    def backward(ctx: Any, bar: Tensor) -> Tensor:
+        (z,) = ctx.saved_tensors
+        slope: Tensor = -bar * torch.exp(-z) / z
+        return slope
