@@ -6,6 +6,7 @@ from . import metrics as metrics
 from . import operators as operators
 from . import problems as problems
 from . import recipes as recipes
+from . import regions as regions
 from . import render as render
 from . import samplers as samplers
 from . import signals as signals
@@ -28,6 +29,7 @@ from .fields import Wire as Wire
 from .fit import Stop as Stop
 from .fit import fit as fit
 from .fit import minimise as minimise
+from .invert import invert as invert
 from .jets import Jet as Jet
 from .jets import derivative as derivative
 from .jets import propagate as propagate

@@ -552,6 +552,7 @@ def solve(
     walls. eikonal: how long a wave takes from a point. For an equation of your own see examples/.
     """
     from sinefield import problems
+    from sinefield.solve import STEPS as STEPS_OF_OPTIMISERS
     from sinefield.solve import solve as solve_problem
 
     at = None if source is None else parse_place(source)
@@ -565,7 +566,7 @@ def solve(
         raise InputError(f"there is no equation {equation!r}; choose from {', '.join(every)}")
     given = {name: value for options in every.values() for name, value in options.items() if value is not None}
     refuse(equation, **{name: value for name, value in given.items() if name not in every[equation]})
-    pose = {
+    pose: Any = {
         "poisson": problems.square,
         "helmholtz": problems.helmholtz,
         "wave": problems.wave,
@@ -592,7 +593,7 @@ def solve(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow_steps(bar, steps, seconds, optimiser),
+            progress=follow_steps(bar, steps, seconds, STEPS_OF_OPTIMISERS.get(optimiser)),
         )
     field.save(target)
     written = None
@@ -601,6 +602,49 @@ def solve(
 
         with progress_bar(say, "report") as bar:
             written = solution_report(report, field, problem, lambda done: bar(done, ""))
+    tell_of(field, target, written, as_json, quiet)
+
+
+@app.command()
+def invert(
+    survey: Annotated[
+        str,
+        typer.Argument(
+            metavar="SURVEY",
+            help="A .mat of sources, receivers and what these measured; or square or circle, which is simulated.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The field of 1/c²; NAME.safetensors unless given.")
+    ] = None,
+    steps: Steps = None,
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a picture of the velocity there.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the velocity of a medium from waves that were measured in it (full-waveform inversion)."""
+    from sinefield.invert import STEPS as STEPS_OF_INVERSION
+    from sinefield.invert import invert as invert_survey
+    from sinefield.problems.inversion import read_survey, simulated
+
+    measured = simulated(survey) if survey in ("square", "circle") else read_survey(Path(survey))
+    if report is not None:
+        from sinefield.reports import prepare
+
+        prepare(report)
+    target, say = field_path(output or Path(f"{measured.name}.safetensors")), console(quiet)
+    with progress_bar(say, "invert") as bar:
+        watch = follow_steps(bar, steps, seconds, STEPS_OF_INVERSION)
+        field = invert_survey(measured, steps=steps, seconds=seconds, seed=seed, device=device, progress=watch)
+    field.save(target)
+    written = None
+    if report is not None:
+        from sinefield.reports import medium_report
+
+        written = medium_report(report, field, measured)
     tell_of(field, target, written, as_json, quiet)
 
 

@@ -132,7 +132,7 @@ def _blocks(function: nn.Module, constraint: Constraint, batch: Batch) -> tuple[
     seen = {each for layer, _, _ in tap for each in (layer.weight, layer.bias)}
     if any(each.requires_grad and each not in seen for each in function.parameters()) or jet.value.is_complex():
         raise InputError("a natural gradient is for chains of affine and pointwise layers")
-    residual = constraint.residual(jet, batch).flatten(1)
+    residual = constraint.residual(jet, batch).reshape(len(batch.x), -1)
     leaving = [part for _, _, after in tap for part in _given(after)]
     # a residual is of one point, so the derivatives of their sum are those of each
     slopes = [

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sinefield.constraints import Constraint
+from sinefield.errors import InputError
 from sinefield.fields import Network
 from sinefield.jets import propagate
 from sinefield.samplers import Batch, Sampler
@@ -31,6 +32,8 @@ def refined(
     Source: Wu et al., "A comprehensive study of non-adaptive and residual-based adaptive sampling for physics-informed
     neural networks" (RAD with k = c = 1), 2023.
     """
+    if not 0 <= share <= 1 or size < 1 or every < 1:
+        raise InputError("refinement needs a share from 0 to 1, and one point and one step or more")
     candidates, weight, looked = torch.empty(0), np.empty(0), -1
 
     def batch(step: int) -> Batch:
@@ -40,6 +43,7 @@ def refined(
             drawn = [constraint.sampler(looked * every + k) for k in range(every)]
             candidates = torch.cat([each.x for each in drawn])
             sizes = torch.cat([_size(function, constraint, each) for each in drawn])
+            sizes = sizes.nan_to_num(posinf=0.0)  # where a fit has gone astray, which is the loop's business
             weight = (sizes / sizes.mean().clamp_min(1e-300) + 1).cpu().numpy()
         random, count = np.random.default_rng((seed, step, 11)), int(share * size)
         chosen = random.choice(len(candidates), count, replace=False, p=weight / weight.sum())

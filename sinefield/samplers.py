@@ -214,6 +214,9 @@ def growing(sampler: Sampler, axis: int, start: float, steps: int, *, least: flo
     training physics-informed neural networks", 2022.
     """
 
+    if steps < 1:
+        raise InputError(f"a window grows over one step or more; found {steps}")
+
     def batch(step: int) -> Batch:
         drawn = sampler(step)
         x = drawn.x.clone()
@@ -225,6 +228,8 @@ def growing(sampler: Sampler, axis: int, start: float, steps: int, *, least: flo
 
 def held(sampler: Sampler, every: int) -> Sampler:
     """The same batch for so many steps, as an optimiser needs that remembers the last ones (L-BFGS)."""
+    if every < 1:
+        raise InputError(f"a batch is held for one step or more; found {every}")
     return lambda step: sampler(step // every)
 
 
@@ -272,10 +277,12 @@ def boundary(
 def _border(region: Region, size: int, seed: int) -> Sampler:
     """Points near the border, brought onto it by Newton's steps."""
     domain, half = region.box, max(region.box.half)
-    lower, upper = torch.tensor(domain.lower) - EDGE * half, torch.tensor(domain.upper) + EDGE * half
+    low, extent = np.asarray(domain.lower), np.subtract(domain.upper, domain.lower)
+    lower, upper = (torch.tensor(end, dtype=torch.float64) for end in (domain.lower, domain.upper))
 
     def onto(random: np.random.Generator) -> Tensor:
-        x = _inside(domain, random.random((BAND * size, domain.dim)))
+        # from a wider box, since a border may touch its own
+        x = torch.from_numpy(low + extent * (1.25 * random.random((BAND * size, domain.dim)) - 0.125))
         x = x[region.slope(x)[0].abs().argsort()[:size]]  # a thin band: each part of the border has its share
         for _ in range(NEWTON):
             distance, slope = region.slope(x)
@@ -283,7 +290,9 @@ def _border(region: Region, size: int, seed: int) -> Sampler:
         return x
 
     def on(x: Tensor) -> Tensor:
-        return ((x >= lower) & (x <= upper)).all(1) & (region.slope(x)[0].abs() < EDGE * half)
+        return ((x >= lower - EDGE * half) & (x <= upper + EDGE * half)).all(1) & (
+            region.slope(x)[0].abs() < EDGE * half
+        )
 
     def batch(step: int) -> Batch:
         random = np.random.default_rng((seed, step))
@@ -341,7 +350,7 @@ def _first(size: int, inside: Callable[[Tensor], Tensor] | None, draw: Callable[
         found.append(x[inside(x)])
         if sum(map(len, found)) >= size:
             return torch.cat(found)[:size]
-    raise InputError("next to nothing of the box lies inside of the region; take a smaller box around it")
+    raise InputError("next to nothing of the region, or of its border, lies in its box; take a box close around it")
 
 
 def _inside(domain: Domain, unit: Float64[np.ndarray, "n d"]) -> Float64[Tensor, "n d"]:

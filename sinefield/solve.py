@@ -17,7 +17,7 @@ from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.fields import NETWORKS
-from sinefield.fit import Progress, Stop, available, finish, minimise
+from sinefield.fit import Progress, Stop, available, copied, finish, minimise
 from sinefield.loss import total
 from sinefield.natural import Natural
 from sinefield.problems import Problem
@@ -67,6 +67,7 @@ def solve(
     optimiser: str = "natural",
     steps: int | None = None,
     seconds: float | None = None,
+    like: Field | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float64,
@@ -84,6 +85,7 @@ def solve(
         width, depth, omega: of the network; ω of the first layer is the problem's unless given.
         optimiser: "natural", "soap", "adam" or "lbfgs".
         steps, seconds: when to stop, whichever comes first; 300 steps of natural gradients if neither is given.
+        like: a solution to start from, so that one optimiser can go on where another ended; its network is kept.
         seed: of the weights; the points have the problem's own.
         device, dtype, checkpoint, resume, progress: as for `fit`.
 
@@ -115,10 +117,14 @@ def solve(
     elif omega is not None:
         options["omega_first"] = float(omega)
     out = max(len(channels), 1)
-    network = NETWORKS[activation](domain.dim, out, generator=Generator().manual_seed(seed), **options).to(dtype)
+    network = (
+        NETWORKS[activation](domain.dim, out, generator=Generator().manual_seed(seed), **options)
+        if like is None
+        else copied(like.network, {"in_dim": domain.dim, "out_dim": out})
+    ).to(dtype)
     made = {
         "source": problem.name,
-        "activation": activation,
+        "activation": next(name for name, kind in NETWORKS.items() if type(network) is kind),
         "optimiser": optimiser,
         "seed": seed,
         "parameters": sum(p.numel() for p in network.parameters()),

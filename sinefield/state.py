@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 
 from sinefield import checkpoint
 from sinefield.errors import InputError
@@ -56,8 +56,8 @@ class Snapshot(NamedTuple):
 
 
 def capture(function: nn.Module, optimiser: Optimizer) -> Snapshot:
-    """A copy of the weights and of all that the optimiser remembers."""
-    memory = optimiser.state_dict()
+    """A copy of the weights and of all that the optimiser remembers; L-BFGS builds its memory anew."""
+    memory = optimiser.state_dict() | ({"state": {}} if isinstance(optimiser, LBFGS) else {})
     tensors = {f"weights/{name}": tensor for name, tensor in function.state_dict().items()}
     for index, entries in memory["state"].items():
         tensors |= {f"memory/{index}/{name}": torch.as_tensor(value) for name, value in entries.items()}

@@ -146,11 +146,9 @@ def follow(
 
 
 def follow_steps(
-    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, optimiser: str
+    bar: Callable[[float, str], None], steps: int | None, seconds: float | None, usual: int | None
 ) -> Callable[[State], None]:
-    from sinefield.solve import STEPS
-
-    most = steps or (None if seconds else STEPS.get(optimiser))
+    most = steps or (None if seconds else usual)
 
     def progress(state: State) -> None:
         done = max(state.step / most if most else 0.0, state.seconds / seconds if seconds else 0.0)

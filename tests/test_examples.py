@@ -13,6 +13,8 @@ REACHED = {
     "poisson": lambda psnr: psnr > 22,
     "shape_from_points": lambda off: off < 0.01,
     "burgers": lambda error: error < 1e-3,
+    "heat": lambda error: error < 2e-4,
+    "stokes": lambda error: error < 1e-3,
 }
 
 

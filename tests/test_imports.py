@@ -30,7 +30,7 @@ FLOW = (
     ("soap", "natural"),
     ("recipes", "state"),
     ("contour", "fit"),
-    ("poisson", "shape", "solve", "view"),
+    ("invert", "poisson", "shape", "solve", "view"),
     ("compare", "bench", "shades"),
     ("plot", "export"),
     ("reports",),

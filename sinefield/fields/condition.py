@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sinefield.errors import InputError
+from sinefield.domain import Domain
+from sinefield.errors import InputError, one_line
 
 
 class Condition(ABC):
@@ -49,6 +51,10 @@ class Walls(Condition):
     lower: tuple[float, ...]
     upper: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.lower) != len(self.upper) or not all(map(operator.lt, self.lower, self.upper)):
+            raise InputError(f"walls are at two corners in order; found {self.lower} and {self.upper}")
+
     def factor(self, x: Tensor) -> Tensor:
         low, high = x.new_tensor(self.lower), x.new_tensor(self.upper)
         factor: Tensor = ((x - low) * (high - x) * (2 / (high - low)) ** 2).prod(-1, keepdim=True)
@@ -70,8 +76,27 @@ class Apart(Condition):
         return self.slope * self.factor(x)
 
     def factor(self, x: Tensor) -> Tensor:
-        # the distance has no second derivative at the point itself; a rounding away from it, it is large but finite
-        return ((x - x.new_tensor(self.point)).square().sum(-1, keepdim=True) + 1e-30).sqrt()
+        # the distance has no derivative at the point itself; a rounding away from it, it is large but finite
+        return ((x - x.new_tensor(self.point)).square().sum(-1, keepdim=True) + 1e-30).sqrt() - 1e-15
+
+
+@dataclass(frozen=True)
+class Window(Condition):
+    """u is a constant outside of a box around the origin: φ = height Πₖ (1 - xₖ²/half²)², zero beyond it.
+
+    >>> Window(0.5, 1.0).factor(torch.tensor([[0.0, 0.0], [0.25, 0.0], [0.5, 0.1]])).flatten().tolist()
+    [1.0, 0.5625, 0.0]
+    """
+
+    half: float
+    outside: float
+    height: float = 1.0
+
+    def lift(self, x: Tensor) -> Tensor:
+        return torch.full_like(x[:, :1], self.outside)
+
+    def factor(self, x: Tensor) -> Tensor:
+        return self.height * (1 - (x / self.half).square()).clamp(min=0).square().prod(-1, keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -106,8 +131,25 @@ class Sources(Condition):
         return torch.ones_like(x[:, :1])
 
 
-CONDITIONS: dict[str, type[Condition]] = {"walls": Walls, "apart": Apart, "sources": Sources}
+CONDITIONS: dict[str, type[Condition]] = {"walls": Walls, "apart": Apart, "window": Window, "sources": Sources}
 """Conditions by the name that they have in field files, where their attributes are their description."""
+
+
+def check(condition: Condition, domain: Domain, channels: int) -> None:
+    """Raise InputError unless a condition goes with coordinates and channels."""
+    x = torch.tensor([domain.centre, domain.lower], dtype=torch.float64)
+    points = getattr(condition, "points", [getattr(condition, "point", getattr(condition, "lower", domain.lower))])
+    try:
+        shapes = {tuple(part.shape) for part in (condition.lift(x), condition.factor(x))}
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"{type(condition).__name__} is not for {domain.dim} coordinates ({one_line(error)})"
+        ) from error
+    if not shapes <= {(2, 1), (2, channels)} or any(len(point) != domain.dim for point in points):
+        raise InputError(
+            f"{type(condition).__name__} does not go with {domain.dim} coordinates and {channels} channels: "
+            f"lift and factor have the shapes {sorted(shapes)} at two points"
+        )
 
 
 def described(condition: Condition) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sinefield.domain import Domain
-from sinefield.fields.condition import Condition
+from sinefield.fields.condition import Condition, check
 from sinefield.fields.layers import Layer, Rescale
 from sinefield.fields.network import Network, Perceptron
 
@@ -23,6 +23,8 @@ class OnDomain(Network):
     def __init__(self, network: Perceptron, domain: Domain, condition: Condition | None = None):
         super().__init__()
         self.network, self.condition = network, condition
+        if condition is not None:
+            check(condition, domain, network.out_dim)
         self.register_buffer("centre", torch.tensor(domain.centre, dtype=torch.float64), persistent=False)
         self.register_buffer("unit", torch.tensor(domain.half, dtype=torch.float64), persistent=False)
 

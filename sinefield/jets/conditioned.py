@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from sinefield.fields.condition import Condition
@@ -18,10 +17,9 @@ def conditioned(condition: Condition, x: Tensor, jet: Jet) -> Jet:
     def like(part: Tensor | None) -> Tensor | None:
         return None if part is None else part.to(jet.value)
 
-    with torch.no_grad():
-        g, factor = (
-            autograd.propagate(each, x.double(), order, hessian=hessian) for each in (condition.lift, condition.factor)
-        )
+    g, factor = (
+        autograd.propagate(each, x.double(), order, hessian=hessian) for each in (condition.lift, condition.factor)
+    )
     g, f = (Jet(each.value.to(jet.value), *map(like, each[1:])) for each in (g, factor))
     found = Jet(g.value + f.value * jet.value)
     if jet.gradient is None or f.gradient is None or g.gradient is None:

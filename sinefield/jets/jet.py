@@ -25,6 +25,11 @@ class Jet(NamedTuple):
     laplacian: Num[Tensor, "n c"] | None = None
     hessian: Num[Tensor, "n c d d"] | None = None
 
+    def channels(self, which: slice) -> Jet:
+        """Some of the channels, such as the velocity of a velocity and a pressure."""
+        value, *others = self
+        return Jet(value[:, which], *(None if part is None else part[:, which] for part in others))
+
 
 def coordinates(x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
     """The jet of the identity at x: what every propagation begins with."""

@@ -120,6 +120,7 @@ def helmholtz(
         condition=Sources((place,), VARIANCE, REACH, STRENGTH),
         omega=wavenumber,
         truth=truth,
+        seen=box((LAYER - 1,) * 2, (1 - LAYER,) * 2, domain.axes, domain.units),
         judged=grid[np.linalg.norm(grid - np.asarray(place), axis=1) > 0.1],
     )
 
@@ -134,16 +135,20 @@ def equation(
     """
 
     def residual(jet: Jet, batch: Batch) -> Tensor:
-        fields = slice(0, 2 * len(sources))
-        u = _complex(jet.value[:, fields])
-        first, second = jacobian(jet)[:, fields], hessian(jet)[:, fields].diagonal(dim1=-2, dim2=-1)
-        e, slope = (part.to(u)[:, None] for part in layers(batch.x))
-        out = (_complex(second) / e**2 - slope / e**3 * _complex(first)).sum(-1)
-        c = out + wavenumber**2 * medium(jet, batch) * u - source_terms(batch.x, sources).to(u)
+        u, spread = outward(jet.channels(slice(0, 2 * len(sources))), batch.x)
+        c = spread + wavenumber**2 * medium(jet, batch) * u - source_terms(batch.x, sources).to(u)
         found: Tensor = torch.view_as_real(c).flatten(1) / (USUAL * wavenumber**2)
         return found
 
     return residual
+
+
+def outward(jet: Jet, x: Float[Tensor, "n 2"]) -> tuple[Complex[Tensor, "n N"], Complex[Tensor, "n N"]]:
+    """u, and Σₖ (1/eₖ) ∂ₖ (1/eₖ ∂ₖ u), of real and imaginary parts by turns: the Laplacian where no layer is."""
+    first, second = jacobian(jet), hessian(jet).diagonal(dim1=-2, dim2=-1)
+    u = as_complex(jet.value)
+    e, slope = (part.to(u)[:, None] for part in layers(x))
+    return u, (as_complex(second) / e**2 - slope / e**3 * as_complex(first)).sum(-1)
 
 
 def layers(x: Float[Tensor, "n d"]) -> tuple[Complex[Tensor, "n d"], Complex[Tensor, "n d"]]:
@@ -234,6 +239,6 @@ def finite_differences(
     return at
 
 
-def _complex(parts: Tensor) -> Tensor:
+def as_complex(parts: Tensor) -> Tensor:
     """(n, 2N, …) of real and imaginary parts by turns as complex numbers (n, N, …)."""
     return torch.complex(parts[:, ::2], parts[:, 1::2])

@@ -28,6 +28,7 @@ class Problem:
         omega: ω of a first layer that begins with the solution's frequencies.
         truth: the solution at points (n, d), where it is known by other means.
         judged: the points at which the solution is judged (n, d).
+        seen: the part of the domain that is shown beside the truth; all of it unless given.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Problem:
     omega: float = 10.0
     truth: Truth | None = None
     judged: Float64[np.ndarray, "n d"] | None = None
+    seen: Domain | None = None
 
 
 def spread(domain: Domain, count: int = 10_000) -> Float64[np.ndarray, "n d"]:

@@ -9,6 +9,7 @@ from sinefield.field import Field
 from sinefield.reports.derivatives import blend_report as blend_report
 from sinefield.reports.derivatives import poisson_report as poisson_report
 from sinefield.reports.folder import prepare as prepare
+from sinefield.reports.medium import medium_report as medium_report
 from sinefield.reports.picture import picture
 from sinefield.reports.samples import samples
 from sinefield.reports.shape import shape

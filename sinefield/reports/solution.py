@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from sinefield import plot
-from sinefield.domain import from_samples
+from sinefield.domain import Domain, from_samples
 from sinefield.field import Field
 from sinefield.problems import Problem
 from sinefield.shades import limit
@@ -44,13 +44,13 @@ def solution_report(
     report(0.3)
     if problem.domain.units[0] == "s" or len(problem.channels) == 2:
         files["film"] = folder / "film.mp4"
-        film(files["film"], field, lambda done: report(0.3 + 0.7 * done))
+        film(files["film"], field, problem, lambda done: report(0.3 + 0.7 * done))
     return {name: str(path) for name, path in files.items()}
 
 
 def sheet(path: Path, field: Field, problem: Problem) -> None:
     """Columns for the channels, or for some times: the field, the truth and what is between them; how the fit went."""
-    chosen = views(field)
+    chosen, domain = views(field, problem), problem.seen or problem.domain
     rows = 3 if problem.truth is not None else 1
     with plot.figure_at(path, (3.3 * len(chosen) + 0.6, 2.9 * rows + 2.6)) as figure:
         top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * rows, 2.6])
@@ -61,39 +61,39 @@ def sheet(path: Path, field: Field, problem: Problem) -> None:
             found = _channel(field.at(flat), view.channel).reshape(shape)
             wanted = found if problem.truth is None else problem.truth(flat)[:, view.channel].reshape(shape)
             most = limit(wanted)
-            _drawn(grid[0, column], field, found, f"the field{view.title}", "RdBu_r", -most, most)
+            _drawn(grid[0, column], domain, found, f"the field{view.title}", "RdBu_r", -most, most)
             if problem.truth is not None:
                 off = np.abs(found - wanted)
-                _drawn(grid[1, column], field, wanted, "the truth", "RdBu_r", -most, most)
-                _drawn(grid[2, column], field, off, "the error, |field - truth|", "inferno", 0, limit(off))
+                _drawn(grid[1, column], domain, wanted, "the truth", "RdBu_r", -most, most)
+                _drawn(grid[2, column], domain, off, "the error, |field - truth|", "inferno", 0, limit(off))
         _losses(bottom.subplots(), field)
 
 
-def views(field: Field) -> list[View]:
+def views(field: Field, problem: Problem) -> list[View]:
     """All channels of a plane, or the first at some times of what moves in one."""
-    domain = field.header.domain
+    domain = problem.seen or problem.domain
     if domain.dim == 2:
-        points = _grid(field, [], SIDE)
+        points = _grid(domain, [], SIDE)
         names = field.header.channels or ("",)
         return [View(f", {name}" if name else "", channel, points) for channel, name in enumerate(names)]
     times = np.linspace(domain.lower[0], domain.upper[0], TIMES)
-    return [View(f" at {time:.3g} {domain.units[0]}", 0, _grid(field, [time], SIDE)) for time in times]
+    return [View(f" at {time:.3g} {domain.units[0]}", 0, _grid(domain, [time], SIDE)) for time in times]
 
 
-def film(path: Path, field: Field, progress: Callable[[float], None]) -> None:
+def film(path: Path, field: Field, problem: Problem, progress: Callable[[float], None]) -> None:
     """u over its time, or Re u exp(iωt) over two periods; blue, white and red for its sign."""
-    domain = field.header.domain
+    domain = problem.seen or problem.domain
     moving = domain.dim == 3
-    still = None if moving else _grid(field, [], FINE)
+    still = None if moving else _grid(domain, [], FINE)
     values = None if still is None else field.at(still.reshape(-1, 2))
-    largest = _largest(field) if values is None else limit(np.hypot(*values.T))
+    largest = _largest(field, domain) if values is None else limit(np.hypot(*values.T))
     header = Header("video", from_samples((1, 1, 1)), (1, 1, 1), ("R", "G", "B"), "uint8", (0.0,) * 3, (255.0,) * 3)
 
     def frames() -> Iterator[NDArray[np.uint8]]:
         for index in range(FRAMES):
             if values is None:
                 time = domain.lower[0] + (domain.upper[0] - domain.lower[0]) * index / (FRAMES - 1)
-                shown = _channel(field.at(_grid(field, [time], FINE).reshape(-1, 3)), 0)
+                shown = _channel(field.at(_grid(domain, [time], FINE).reshape(-1, 3)), 0)
             else:
                 phase = 4 * np.pi * index / FRAMES
                 shown = values[:, 0] * np.cos(phase) - values[:, 1] * np.sin(phase)
@@ -104,16 +104,15 @@ def film(path: Path, field: Field, progress: Callable[[float], None]) -> None:
     write_video(path, frames(), (FRAMES, FINE, FINE), RATE, header)
 
 
-def _largest(field: Field) -> float:
+def _largest(field: Field, domain: Domain) -> float:
     """What is white or black in a film of what moves: most of it is weaker than where it began."""
-    domain = field.header.domain
     times = np.linspace(domain.lower[0], domain.upper[0], TIMES)
-    return float(np.mean([limit(field.at(_grid(field, [time], SIDE).reshape(-1, 3))) for time in times]))
+    return float(np.mean([limit(field.at(_grid(domain, [time], SIDE).reshape(-1, 3))) for time in times]))
 
 
-def _grid(field: Field, fixed: list[float], side: int) -> NDArray[np.float64]:
+def _grid(domain: Domain, fixed: list[float], side: int) -> NDArray[np.float64]:
     """Points of the plane of the last two axes, the first ones held: (side, side, d)."""
-    domain, count = field.header.domain, len(fixed)
+    count = len(fixed)
     axes = [np.linspace(domain.lower[k], domain.upper[k], side) for k in range(count, count + 2)]
     return np.stack(np.meshgrid(*([time] for time in fixed), *axes, indexing="ij"), axis=-1).reshape(side, side, -1)
 
@@ -122,8 +121,7 @@ def _channel(values: NDArray[Any], channel: int) -> NDArray[Any]:
     return values if values.ndim == 1 else np.asarray(values[:, channel])
 
 
-def _drawn(axes: Axes, field: Field, shown: NDArray[Any], title: str, colours: str, low: float, high: float) -> None:
-    domain = field.header.domain
+def _drawn(axes: Axes, domain: Domain, shown: NDArray[Any], title: str, colours: str, low: float, high: float) -> None:
     extent = (domain.lower[-1], domain.upper[-1], domain.upper[-2], domain.lower[-2])
     drawn = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, extent=extent)
     axes.set(title=title, xticks=extent[:2], yticks=extent[2:])

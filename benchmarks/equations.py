@@ -1,0 +1,122 @@
+"""What is reached in how much time: optimisers beside one another, networks beside one another, and DeepXDE.
+
+python -m benchmarks.equations optimisers --seconds 60
+python -m benchmarks.equations networks --seconds 120
+python -m benchmarks.equations deepxde --seconds 300     (needs: pip install deepxde)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from sinefield.bench import machine, markdown
+from sinefield.problems import helmholtz, square
+from sinefield.solve import OPTIMISERS, solve
+
+
+def optimisers(seconds: float) -> list[dict[str, str]]:
+    """Poisson's equation on the square by each optimiser, and by L-BFGS after SOAP."""
+    rows = []
+    for name in OPTIMISERS:
+        made = solve(square(), optimiser=name, seconds=seconds).made
+        rows.append({"optimiser": name, "steps": str(made["steps"]), "relative L2": f"{made['relative_l2']:.1e}"})
+    half = solve(square(), optimiser="soap", seconds=seconds / 2)
+    made = solve(square(), optimiser="lbfgs", seconds=seconds / 2, like=half).made
+    error = f"{made['relative_l2']:.1e}"
+    return [*rows, {"optimiser": "soap, then lbfgs", "steps": str(made["steps"]), "relative L2": error}]
+
+
+def networks(seconds: float) -> list[dict[str, str]]:
+    """The Helmholtz equation of the paper by each network that has second derivatives."""
+    rows = []
+    for name in ("sine", "tanh", "softplus", "gaussian", "relu"):
+        made = solve(helmholtz(), activation=name, seconds=seconds).made
+        rows.append({"network": name, "relative L2": f"{made['relative_l2']:.2g}", "MSE": f"{made['mse']:.1e}"})
+    return rows
+
+
+def deepxde(seconds: float) -> list[dict[str, str]]:
+    """Poisson's equation on the square: DeepXDE, Adam and then L-BFGS as it recommends, and ours, in the same time."""
+    os.environ["DDE_BACKEND"] = "pytorch"
+    import deepxde as dde
+    import torch
+
+    dde.config.set_default_float("float64")
+    pi = np.pi
+
+    def residual(x: Any, u: Any) -> Any:
+        second = [dde.grad.hessian(u, x, i=k, j=k) for k in (0, 1)]
+        return sum(second) + 2 * pi**2 * torch.sin(pi * x[:, :1]) * torch.sin(pi * x[:, 1:])
+
+    class Clock(dde.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self) -> None:
+            if time.perf_counter() - began > seconds:
+                self.model.stop_training = True
+
+    rows = []
+    problem = square()
+    assert problem.truth is not None
+    assert problem.judged is not None
+    x = problem.judged
+    slope = pi * np.stack([np.cos(pi * x[:, 0]) * np.sin(pi * x[:, 1]), np.sin(pi * x[:, 0]) * np.cos(pi * x[:, 1])], 1)
+    for activation in ("tanh", "sin"):
+        dde.config.set_random_seed(0)
+        geometry = dde.geometry.Rectangle([0, 0], [1, 1])
+        walls = dde.icbc.DirichletBC(geometry, lambda x: 0, lambda x, on: on)
+        data = dde.data.PDE(geometry, residual, walls, num_domain=1024, num_boundary=256, train_distribution="Sobol")
+        model = dde.Model(data, dde.nn.FNN([2, 64, 64, 64, 1], activation, "Glorot uniform"))
+        began = time.perf_counter()
+        model.compile("adam", lr=1e-3)
+        model.train(iterations=5000, callbacks=[Clock()], display_every=10**6, verbose=0)
+        dde.optimizers.set_LBFGS_options(maxiter=10**6, ftol=0, gtol=0)
+        model.compile("L-BFGS")
+        model.train(callbacks=[Clock()], display_every=10**6, verbose=0)
+        points = torch.from_numpy(x).requires_grad_()
+        u = model.net(points)
+        (gradient,) = torch.autograd.grad(u.sum(), points)
+        spent = time.perf_counter() - began
+        rows.append(
+            _row(f"DeepXDE {dde.__version__}, {activation}, Adam then L-BFGS", u, gradient, problem, slope, spent)
+        )
+    began = time.perf_counter()
+    field = solve(problem, seconds=seconds)
+    gradient = field.gradient(x)[:, 0]
+    rows.append(
+        _row("sinefield, sine, natural gradients", field(x), gradient, problem, slope, time.perf_counter() - began)
+    )
+    return rows
+
+
+def _row(name: str, u: Any, gradient: Any, problem: Any, slope: Any, spent: float) -> dict[str, str]:
+    def off(found: Any, wanted: Any) -> str:
+        return f"{np.linalg.norm(found.detach().numpy() - wanted) / np.linalg.norm(wanted):.1e}"
+
+    return {
+        "by": name,
+        "value, relative L2": off(u, problem.truth(problem.judged)),
+        "gradient, relative L2": off(gradient, slope),
+        "seconds": f"{spent:.0f}",
+    }
+
+
+TABLES = {"optimisers": optimisers, "networks": networks, "deepxde": deepxde}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--seconds", type=float, default=60)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    print(machine())
+    print(markdown(TABLES[given.table](given.seconds)))
+
+
+if __name__ == "__main__":
+    main()
