@@ -2,6 +2,8 @@
 
 python -m benchmarks.equations optimisers --seconds 60
 python -m benchmarks.equations networks --seconds 120
+python -m benchmarks.equations problems --seconds 300
+python -m benchmarks.equations inversion --survey fwi_cylinder_5.mat --seconds 260
 python -m benchmarks.equations deepxde --seconds 300     (needs: pip install deepxde)
 """
 
@@ -11,12 +13,17 @@ import argparse
 import os
 import time
 import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sinefield.bench import machine, markdown
-from sinefield.problems import helmholtz, square
+from sinefield.invert import invert
+from sinefield.problems import helmholtz, square, travel_time, wave
+from sinefield.problems.helmholtz import slowness
+from sinefield.problems.inversion import read_survey, simulated
 from sinefield.solve import OPTIMISERS, solve
 
 
@@ -30,6 +37,33 @@ def optimisers(seconds: float) -> list[dict[str, str]]:
     made = solve(square(), optimiser="lbfgs", seconds=seconds / 2, like=half).made
     error = f"{made['relative_l2']:.1e}"
     return [*rows, {"optimiser": "soap, then lbfgs", "steps": str(made["steps"]), "relative L2": error}]
+
+
+def problems(seconds: float) -> list[dict[str, str]]:
+    """Each problem in the same time, beside its solution by other means."""
+    rows = []
+    for name, problem in {
+        "eikonal, gradient": travel_time("gradient"),
+        **{f"helmholtz, {velocity}": helmholtz(velocity) for velocity in ("uniform", "square", "circle")},
+        **{f"wave, {velocity}": wave(velocity) for velocity in ("uniform", "square")},
+    }.items():
+        made = solve(problem, seconds=seconds).made
+        numbers = {"relative L2": f"{made['relative_l2']:.2g}", "MSE": f"{made['mse']:.1e}"}
+        rows.append({"problem": name, "steps": str(made["steps"]), **numbers})
+    return rows
+
+
+def inversion(seconds: float, survey: Path | None) -> list[dict[str, str]]:
+    """The official survey around a circle of twice the speed, and one source whose wave is known everywhere."""
+    surveys = {"one source, its wave known on a grid": simulated("circle")}
+    if survey is not None:
+        surveys[survey.name] = replace(read_survey(survey), slowness=slowness("circle"))
+    rows = []
+    for name, each in surveys.items():
+        made = invert(each, seconds=seconds).made
+        place = ", ".join(f"{at:.3f}" for at in made["centre"])
+        rows.append({"survey": name, "velocity, relative L2": f"{made['relative_l2']:.3f}", "found at (y, x)": place})
+    return rows
 
 
 def networks(seconds: float) -> list[dict[str, str]]:
@@ -105,17 +139,19 @@ def _row(name: str, u: Any, gradient: Any, problem: Any, slope: Any, spent: floa
     }
 
 
-TABLES = {"optimisers": optimisers, "networks": networks, "deepxde": deepxde}
+TABLES = {"optimisers": optimisers, "networks": networks, "problems": problems, "deepxde": deepxde}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("table", choices=[*TABLES, "inversion"])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--survey", type=Path, help="the official fwi_cylinder_5.mat")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     print(machine())
-    print(markdown(TABLES[given.table](given.seconds)))
+    is_inversion = given.table == "inversion"
+    print(markdown(inversion(given.seconds, given.survey) if is_inversion else TABLES[given.table](given.seconds)))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from .natural import Natural as Natural
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct
 from .problems import Problem as Problem
+from .refinement import refined as refined
 from .shape import closest as closest
 from .shape import fit_shape as fit_shape
 from .signals import Signal as Signal

@@ -534,6 +534,7 @@ def solve(
     width: Annotated[int, typer.Option(min=1, help="Units in a hidden layer.")] = 64,
     depth: Annotated[int, typer.Option(min=0, help="Hidden layers after the first.")] = 2,
     omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer.")] = "auto",
+    like: Annotated[Path | None, typer.Option(metavar="FIELD", help="Go on from another solution.")] = None,
     steps: Steps = None,
     seconds: Seconds = None,
     seed: Seed = 0,
@@ -552,6 +553,7 @@ def solve(
     walls. eikonal: how long a wave takes from a point. For an equation of your own see examples/.
     """
     from sinefield import problems
+    from sinefield.field import load
     from sinefield.solve import STEPS as STEPS_OF_OPTIMISERS
     from sinefield.solve import solve as solve_problem
 
@@ -587,6 +589,7 @@ def solve(
             width=width,
             depth=depth,
             omega=parse_omega(omega),
+            like=None if like is None else load(like),
             steps=steps,
             seconds=seconds,
             seed=seed,

@@ -142,7 +142,11 @@ def solve(
         progress,
     )
     finish(field, state, stopped)
-    field.made |= {"loss": state.best_mse} | solution_quality(field, problem)
+    field.made["loss"] = state.best_mse
+    try:
+        field.made |= solution_quality(field, problem)
+    except KeyboardInterrupt:  # the other solution may take a while; what was found is not lost by it
+        field.made["stopped"] = "interrupted"
     return field
 
 

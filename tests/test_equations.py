@@ -189,6 +189,10 @@ def test_the_same_for_other_optimisers_and_resumed_to_the_last_bit(tmp_path):
         name: solve(problem, optimiser=name, steps=20, **options).made["loss"] for name in ("soap", "adam", "lbfgs")
     }
     assert losses["lbfgs"] < losses["soap"] < 1
+    half = solve(problem, optimiser="soap", steps=20, **options)
+    assert solve(problem, optimiser="lbfgs", steps=5, like=half).made["loss"] < losses["soap"] / 3
+    with pytest.raises(sf.InputError, match="in_dim = 2, not 3"):
+        solve(wave(), like=half, steps=1)
     whole = solve(problem, steps=24, **options)
     solve(problem, steps=13, checkpoint=tmp_path, **options)
     parts = solve(problem, steps=24, checkpoint=tmp_path, resume=True, **options)
