@@ -93,7 +93,7 @@ def read_survey(path: Path) -> Survey:
     return Survey(places, np.ascontiguousarray(receivers[:, ::-1], dtype=np.float64), data, name=path.stem)  # type: ignore[arg-type]
 
 
-def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.35),), side: int = 24) -> Survey:
+def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.35),), side: int = 12) -> Survey:
     """Waves by finite differences, known on a grid of `side` by `side` points between -0.4 and 0.4.
 
     Args:
