@@ -618,7 +618,7 @@ def invert(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The field of 1/c²; NAME.safetensors unless given.")
+        Path | None, typer.Option("-o", "--output", help="The field of log c; NAME.safetensors unless given.")
     ] = None,
     steps: Steps = None,
     seconds: Seconds = None,

@@ -18,7 +18,7 @@ from sinefield.fields.on_domain import OnDomain
 from sinefield.fit import Progress, Stop, available, finish, minimise
 from sinefield.natural import Natural
 from sinefield.problems.helmholtz import plane
-from sinefield.problems.inversion import LEAST, Survey, inversion
+from sinefield.problems.inversion import Survey, inversion
 from sinefield.signals import Header
 
 WIDTH, DEPTH, WIDTH_OF_MEDIUM, OMEGA_OF_MEDIUM = 64, 2, 32, 6.0
@@ -27,7 +27,7 @@ WIDTH, DEPTH, WIDTH_OF_MEDIUM, OMEGA_OF_MEDIUM = 64, 2, 32, 6.0
 WINDOW = 0.5
 """Half the side of the square that the medium may differ in."""
 
-HEIGHT = 5.0
+HEIGHT = 2.0
 """Of a network that begins at zero, so that the medium is learnt as fast as the waves are."""
 
 STEPS = 200
@@ -47,7 +47,7 @@ def invert(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Field:
-    """The squared slowness m = 1/c² of a medium, from waves that were measured in it.
+    """log c, the logarithm of the velocity of a medium, from waves that were measured in it.
 
     The scattered waves and the medium are two networks that are found together: the equation binds one to the other.
 
@@ -59,8 +59,9 @@ def invert(
         device, progress: as for `fit`.
 
     Returns:
-        The field of m; `field.made` has the terms of the loss, the `centre` (y, x) of what is faster or slower, and,
-        where the medium is known, `relative_l2` of the velocity in the square of half a side of 0.34.
+        The field of log c, zero where c is 1 (`velocity` is its exponential); `field.made` has the terms of the loss,
+        the `centre` (y, x) of what is faster or slower, and, where the medium is known, `relative_l2` of the velocity
+        in the square of half a side of 0.34.
 
     Raises:
         InputError: what `fit` raises.
@@ -75,7 +76,7 @@ def invert(
         network.biases[-1].data.zero_()
     header = Header("array", domain, (CELLS, CELLS), (), "float64", (-1.0,), (1.0,))
     made = {"source": survey.name, "seed": seed, "sources": len(survey.sources), "receivers": len(survey.receivers)}
-    medium = Field(inside, header, made, condition=Window(WINDOW, 1.0, HEIGHT)).to(available(device))
+    medium = Field(inside, header, made, condition=Window(WINDOW, 0.0, HEIGHT)).to(available(device))
     function = Beside(OnDomain(waves, domain), medium.function).to(medium.middle.device)
     constraints = inversion(survey, size=size, seed=seed)
     optimiser = Natural(list(function.parameters()), lr=0.5, noise=0.3)
@@ -89,8 +90,8 @@ def invert(
 
 
 def velocity(field: Field, x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
-    """c = 1 / √m at points, of a field of squared slowness."""
-    return np.asarray(1 / np.sqrt(np.maximum(field.at(x), LEAST)))
+    """c at points, in units of the speed around, of a field of log c."""
+    return np.asarray(np.exp(field.at(x)))
 
 
 def medium_quality(field: Field, survey: Survey) -> dict[str, Any]:

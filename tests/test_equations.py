@@ -277,7 +277,7 @@ def test_the_residuals_of_an_inversion_vanish_for_the_wave_in_the_medium():
     hessian = torch.diag_embed(torch.stack(second, dim=-1))
 
     def jet(m):
-        unknown = torch.cat([scattered(x), torch.full_like(x[:, :1], m)], dim=1)
+        unknown = torch.cat([scattered(x), torch.full_like(x[:, :1], -0.5 * np.log(m))], dim=1)
         more = torch.nn.functional.pad(hessian, (0, 0, 0, 0, 0, 1))
         return sf.Jet(unknown, torch.zeros(50, 5, 2).double(), None, more)
 

@@ -31,9 +31,6 @@ from sinefield.problems.helmholtz import (
 )
 from sinefield.samplers import Batch, boundary, sobol
 
-LEAST = 0.04
-"""Of m: no medium is more than five times as fast as the one around it."""
-
 MEASURED = 1.0
 """The weight of what was measured."""
 
@@ -111,7 +108,7 @@ def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.
 
 
 def inversion(survey: Survey, *, size: int = 1024, seed: int = 0) -> list[Constraint]:
-    """The constraints on the scattered waves v and, as the last channel, the squared slowness m.
+    """The constraints on the scattered waves v and, as the last channel, log c, where m = 1/c² is positive so.
 
         Δv + k² m v = k² (1 - m) u₀   and   u₀ + v = what was measured
 
@@ -140,7 +137,7 @@ def inversion(survey: Survey, *, size: int = 1024, seed: int = 0) -> list[Constr
 
     def equation(jet: Jet, batch: Batch) -> Tensor:
         assert batch.target is not None
-        one, m = batch.target[:, -1:].real.long(), jet.value[:, waves:].clamp(min=LEAST)
+        one, m = batch.target[:, -1:].real.long(), torch.exp(-2 * jet.value[:, waves:])
         v, spread = outward(jet.channels(slice(0, waves)), batch.x)
         c = spread + k**2 * (m * v + (m - 1) * batch.target[:, :-1].to(v))
         of_one: Tensor = torch.view_as_real(c.take_along_dim(one, dim=1)).flatten(1) / (USUAL * k**2)

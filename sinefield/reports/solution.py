@@ -49,23 +49,21 @@ def solution_report(
 
 
 def sheet(path: Path, field: Field, problem: Problem) -> None:
-    """Columns for the channels, or for some times: the field, the truth and what is between them; how the fit went."""
+    """A row for each channel, or for some times: the field, the truth and what is between them; how the fit went."""
     chosen, domain = views(field, problem), problem.seen or problem.domain
-    rows = 3 if problem.truth is not None else 1
-    with plot.figure_at(path, (3.3 * len(chosen) + 0.6, 2.9 * rows + 2.6)) as figure:
-        top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * rows, 2.6])
-        grid = top.subplots(rows, len(chosen), squeeze=False)
-        for column, view in enumerate(chosen):
-            flat = view.points.reshape(-1, view.points.shape[-1])
-            shape = view.points.shape[:2]
+    columns = 3 if problem.truth is not None else 1
+    with plot.figure_at(path, (3.4 * columns + 0.4, 2.9 * len(chosen) + 2.6)) as figure:
+        top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * len(chosen), 2.6])
+        for row, view in zip(top.subplots(len(chosen), columns, squeeze=False), chosen, strict=True):
+            flat, shape = view.points.reshape(-1, view.points.shape[-1]), view.points.shape[:2]
             found = _channel(field.at(flat), view.channel).reshape(shape)
             wanted = found if problem.truth is None else problem.truth(flat)[:, view.channel].reshape(shape)
             most = limit(wanted)
-            _drawn(grid[0, column], domain, found, f"the field{view.title}", "RdBu_r", -most, most)
+            _drawn(row[0], domain, found, f"the field{view.title}", "RdBu_r", -most, most)
             if problem.truth is not None:
                 off = np.abs(found - wanted)
-                _drawn(grid[1, column], domain, wanted, "the truth", "RdBu_r", -most, most)
-                _drawn(grid[2, column], domain, off, "the error, |field - truth|", "inferno", 0, limit(off))
+                _drawn(row[1], domain, wanted, "the truth", "RdBu_r", -most, most)
+                _drawn(row[2], domain, off, "the error, |field - truth|", "inferno", 0, limit(off))
         _losses(bottom.subplots(), field)
 
 
@@ -134,5 +132,5 @@ def _losses(axes: Axes, field: Field) -> None:
     made, history = field.made, field.made["history"]
     axes.semilogy([entry[1] for entry in history], [entry[2] for entry in history], marker=".")
     error = f"; relative L2 error {made['relative_l2']:.1e}" if made.get("relative_l2") is not None else ""
-    axes.set(xlabel="seconds", ylabel="loss", title=f"how the fit went, on points of its own{error}")
+    axes.set(xlabel="seconds", ylabel="loss on points of its own", title=f"how the fit went{error}")
     axes.grid(alpha=0.3)
