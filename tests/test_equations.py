@@ -128,6 +128,7 @@ def test_differences_of_a_wave_agree_with_its_series():
 def test_a_wave_that_is_written_down_satisfies_the_equation():
     problem = wave("square", size=256)
     each, x = problem.constraints[0], points(problem)
+    x = x[(x[:, 1:].abs().amax(1) - 0.3).abs() > 0.2]  # where the edge is not felt
     fast = (x[:, 1:].abs() < 0.3).all(1)
     speed = torch.where(fast, 2.0, 1.0).double()[:, None]
 

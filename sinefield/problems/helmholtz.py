@@ -37,6 +37,9 @@ REACH = 0.5
 USUAL = 0.1
 """What |u| is like, so that k² m u over this is near 1."""
 
+EDGE = 0.01
+"""Half of the width over which the speed changes in what a network learns: points meet a jump by chance alone."""
+
 CELLS = 601
 """Points along an axis of the finite differences."""
 
@@ -47,20 +50,29 @@ def plane() -> Domain:
     return box((-1.0, -1.0), (1.0, 1.0), ("y", "x"), ("m", "m"))
 
 
-def slowness(velocity: str) -> Slowness:
+def slowness(velocity: str, width: float = 0.0) -> Slowness:
     """m = 1/c² at points (n, 2), where c is 1, and 2 inside of a square of side 0.6 or of a circle of radius 0.1.
+
+    Args:
+        width: over which m goes from one to the other, as a hyperbolic tangent does; 0 for a jump.
 
     Raises:
         InputError: another velocity.
     """
-    inside: dict[str, Slowness] = {
-        "uniform": lambda x: np.zeros(len(x)),
-        "square": lambda x: np.asarray((np.abs(x) < 0.3).all(axis=1), dtype=np.float64),
-        "circle": lambda x: np.asarray(np.linalg.norm(x, axis=1) < 0.1, dtype=np.float64),
+    outside: dict[str, Slowness] = {
+        "uniform": lambda x: np.full(len(x), np.inf),
+        "square": lambda x: np.asarray(np.abs(x).max(axis=1) - 0.3),
+        "circle": lambda x: np.asarray(np.linalg.norm(x, axis=1) - 0.1),
     }
-    if velocity not in inside:
+    if velocity not in outside:
         raise InputError(f"the velocity is uniform, square or circle; found {velocity!r}")
-    return lambda x: 1 - 0.75 * inside[velocity](x)
+    distance = outside[velocity]
+
+    def m(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
+        d = distance(x)
+        return np.asarray(1 - 0.375 * (1 - (np.tanh(d / width) if width else np.sign(d))))
+
+    return m
 
 
 def helmholtz(
@@ -86,7 +98,7 @@ def helmholtz(
     Raises:
         InputError: another velocity, a wavenumber that is not positive, a source outside of the interior.
     """
-    m = slowness(velocity)
+    m, smooth = slowness(velocity), slowness(velocity, EDGE)
     if not 0 < wavenumber <= 100:
         raise InputError(f"the wavenumber must be positive, up to 100 on this square; it is {wavenumber}")
     place = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
@@ -98,7 +110,7 @@ def helmholtz(
         return np.stack([u.real, u.imag], axis=1)
 
     def medium(jet: Jet, batch: Batch) -> Tensor:
-        return torch.from_numpy(m(batch.x.cpu().numpy())[:, None]).to(jet.value)
+        return torch.from_numpy(smooth(batch.x.cpu().numpy())[:, None]).to(jet.value)
 
     axis = np.linspace(LAYER - 1, 1 - LAYER, 100)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)

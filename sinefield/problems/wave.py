@@ -19,7 +19,7 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.operators import gradient, hessian
-from sinefield.problems.helmholtz import Slowness, slowness
+from sinefield.problems.helmholtz import EDGE, Slowness, slowness
 from sinefield.problems.problem import Problem, Truth
 from sinefield.samplers import Batch, boundary, sobol
 
@@ -70,7 +70,7 @@ def wave(
     Raises:
         InputError: another velocity or walls, a time that is not positive, a source outside.
     """
-    m = slowness(velocity)
+    m, smooth = slowness(velocity), slowness(velocity, EDGE)
     if walls not in WALLS:
         raise InputError(f"the walls are dirichlet or neumann; found {walls!r}")
     if not 0 < duration <= 10:
@@ -83,7 +83,7 @@ def wave(
 
     def equation(jet: Jet, batch: Batch) -> Tensor:
         u_tt, *second = hessian(jet)[:, 0].diagonal(dim1=-2, dim2=-1).unbind(-1)
-        c2 = torch.from_numpy(1 / m(batch.x[:, 1:].cpu().numpy())).to(u_tt)
+        c2 = torch.from_numpy(1 / smooth(batch.x[:, 1:].cpu().numpy())).to(u_tt)
         return (u_tt - c2 * sum(second))[:, None] / SCALE
 
     def begins(jet: Jet, batch: Batch) -> Tensor:
