@@ -64,8 +64,10 @@ class Crew:
         before = torch.get_num_threads()
         if self._pool is not None:
             torch.set_num_threads(self.size)
-        yield
-        torch.set_num_threads(before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def piece(self, count: int) -> int:
         """How many of so many points go into one piece, so that each worker has one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import torch
 from torch import Generator
 from torch.optim import LBFGS, Adam, Optimizer
 
-from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
@@ -131,16 +130,23 @@ def solve(
     }
     field = Field(network, shown(problem), made, condition=problem.condition).to(available(device))
     field.function.requires_grad_()
-    state, stopped = _descend(
-        field,
-        problem.constraints,
-        OPTIMISERS[optimiser],
-        Stop(STEPS[optimiser] if steps is None and seconds is None else steps, seconds),
-        None if checkpoint is None else Path(checkpoint),
-        resume,
-        {**network.config(), **made, "dtype": str(dtype)},
-        progress,
-    )
+    method, constraints = OPTIMISERS[optimiser](list(field.network.parameters())), problem.constraints
+    if isinstance(method, LBFGS):
+        constraints = [replace(each, sampler=held(each.sampler, HOLD)) for each in constraints]
+    with Crew(field.middle.device) as crew:
+        state, stopped = minimise(
+            field.function,
+            constraints,
+            method,
+            Stop(STEPS[optimiser] if steps is None and seconds is None else steps, seconds),
+            judge=lambda: total(field.function, problem.constraints, UNSEEN, crew),
+            judge_every=JUDGE_EVERY,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            identity={**network.config(), **made, "dtype": str(dtype)},
+            progress=progress,
+            crew=crew,
+        )
     finish(field, state, stopped)
     field.made["loss"] = state.best_mse
     try:
@@ -148,39 +154,6 @@ def solve(
     except KeyboardInterrupt:  # the other solution may take a while; what was found is not lost by it
         field.made["stopped"] = "interrupted"
     return field
-
-
-def _descend(
-    field: Field,
-    constraints: Sequence[Constraint],
-    optimiser: Callable[[Any], Optimizer],
-    stop: Stop,
-    checkpoint: Path | None,
-    resume: bool,
-    identity: dict[str, Any],
-    progress: Progress | None,
-) -> Any:
-    made = optimiser(list(field.network.parameters()))
-    if isinstance(made, LBFGS):
-        constraints = [replace(each, sampler=held(each.sampler, HOLD)) for each in constraints]
-    with Crew(field.middle.device) as crew:
-
-        def judge() -> float:
-            return total(field.function, constraints, UNSEEN, crew)
-
-        return minimise(
-            field.function,
-            constraints,
-            made,
-            stop,
-            judge=judge,
-            judge_every=JUDGE_EVERY,
-            checkpoint=checkpoint,
-            resume=resume,
-            identity=identity,
-            progress=progress,
-            crew=crew,
-        )
 
 
 def shown(problem: Problem) -> Header:

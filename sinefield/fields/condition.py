@@ -33,6 +33,11 @@ class Condition(ABC):
     def factor(self, x: Tensor) -> Tensor:
         """φ there, (n, c) or (n, 1)."""
 
+    @property
+    def dim(self) -> int | None:
+        """How many coordinates it is for; None for any number."""
+        return None
+
     def __call__(self, x: Tensor, value: Tensor) -> Tensor:
         """u at x (…, d), from Φ there (…, c)."""
         flat = x.reshape(-1, x.shape[-1])
@@ -55,6 +60,10 @@ class Walls(Condition):
         if len(self.lower) != len(self.upper) or not all(map(operator.lt, self.lower, self.upper)):
             raise InputError(f"walls are at two corners in order; found {self.lower} and {self.upper}")
 
+    @property
+    def dim(self) -> int:
+        return len(self.lower)
+
     def factor(self, x: Tensor) -> Tensor:
         low, high = x.new_tensor(self.lower), x.new_tensor(self.upper)
         factor: Tensor = ((x - low) * (high - x) * (2 / (high - low)) ** 2).prod(-1, keepdim=True)
@@ -71,6 +80,10 @@ class Apart(Condition):
 
     point: tuple[float, ...]
     slope: float = 1.0
+
+    @property
+    def dim(self) -> int:
+        return len(self.point)
 
     def lift(self, x: Tensor) -> Tensor:
         return self.slope * self.factor(x)
@@ -115,10 +128,14 @@ class Sources(Condition):
             source come first.
     """
 
-    points: tuple[tuple[float, ...], ...]
+    points: tuple[tuple[float, float], ...]
     variance: float
     reach: float
     strength: tuple[float, ...]
+
+    @property
+    def dim(self) -> int:
+        return 2
 
     def lift(self, x: Tensor) -> Tensor:
         apart = (x[:, None] - x.new_tensor(self.points)).square().sum(-1) + 1e-12
@@ -138,14 +155,13 @@ CONDITIONS: dict[str, type[Condition]] = {"walls": Walls, "apart": Apart, "windo
 def check(condition: Condition, domain: Domain, channels: int) -> None:
     """Raise InputError unless a condition goes with coordinates and channels."""
     x = torch.tensor([domain.centre, domain.lower], dtype=torch.float64)
-    points = getattr(condition, "points", [getattr(condition, "point", getattr(condition, "lower", domain.lower))])
     try:
         shapes = {tuple(part.shape) for part in (condition.lift(x), condition.factor(x))}
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{type(condition).__name__} is not for {domain.dim} coordinates ({one_line(error)})"
         ) from error
-    if not shapes <= {(2, 1), (2, channels)} or any(len(point) != domain.dim for point in points):
+    if not shapes <= {(2, 1), (2, channels)} or condition.dim not in (None, domain.dim):
         raise InputError(
             f"{type(condition).__name__} does not go with {domain.dim} coordinates and {channels} channels: "
             f"lift and factor have the shapes {sorted(shapes)} at two points"

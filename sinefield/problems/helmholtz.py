@@ -40,8 +40,8 @@ USUAL = 0.1
 EDGE = 0.01
 """Half of the width over which the speed changes in what a network learns: points meet a jump by chance alone."""
 
-CELLS = 601
-"""Points along an axis of the finite differences."""
+CELLS, FINEST = 601, 40.0
+"""Points along an axis of the finite differences, and the largest wavenumber that these are good for, to 1%."""
 
 Slowness = Callable[[Float64[np.ndarray, "n 2"]], Float64[np.ndarray, " n"]]
 
@@ -90,7 +90,7 @@ def helmholtz(
 
     Args:
         velocity: as for `slowness`.
-        wavenumber: k of a wave where c = 1, in 1/m.
+        wavenumber: k of a wave where c = 1, in 1/m; up to 100, up to 40 where the velocity is not uniform.
         source: its place (y, x); the middle in a uniform velocity, else 0.35 to the left of it.
         size: points in a step.
         seed: of the points.
@@ -104,6 +104,10 @@ def helmholtz(
     place = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
     if not all(abs(at) < 1 - LAYER for at in place):
         raise InputError(f"the source lies between -0.5 and 0.5 along each axis; found {place}")
+    if velocity != "uniform" and wavenumber > FINEST:
+        raise InputError(
+            f"the differences that judge a {velocity} are for wavenumbers up to {FINEST:g}; {wavenumber:g} is more"
+        )
 
     def truth(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
         u = hankel(x, place, wavenumber) if velocity == "uniform" else finite_differences(m, place, wavenumber)(x)
@@ -196,9 +200,9 @@ def around_sources(domain: Domain, sources: list[tuple[float, float]], size: int
 
 
 def hankel(
-    x: Float64[np.ndarray, "n 2"], source: tuple[float, float], wavenumber: float
+    x: Float64[np.ndarray, "n 2"], source: tuple[float, float] | Float64[np.ndarray, "n 2"], wavenumber: float
 ) -> Complex128[np.ndarray, " n"]:
-    """The field in a uniform velocity, some σ away from the source.
+    """The field in a uniform velocity, some σ away from the source, or from one for each point.
 
         u = strength · (i/4) H₀⁽²⁾(k r) · exp(-k² σ² / 2)
 

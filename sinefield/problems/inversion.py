@@ -128,20 +128,20 @@ def inversion(survey: Survey, *, size: int = 1024, seed: int = 0) -> list[Constr
     known = Batch(torch.from_numpy(survey.receivers), torch.from_numpy(scattered))
 
     def points(step: int) -> Batch:
-        """Half of them within the receivers' square; as the target, u₀ of all sources and the number of one."""
+        """Half of them within the receivers' square; as the target, the number of a source and its u₀."""
         x, random = everywhere(step).x.clone(), np.random.default_rng((seed, step, 23))
         x[: size // 2] *= 1 - LAYER
-        one = torch.from_numpy(random.integers(0, len(sources), size))
-        u = np.stack([hankel(x.numpy(), source, k) for source in sources], axis=1)
-        return Batch(x, torch.cat([torch.from_numpy(u), one[:, None]], dim=1))
+        one = random.integers(0, len(sources), size)
+        u = hankel(x.numpy(), np.asarray(sources)[one], k)
+        return Batch(x, torch.from_numpy(np.stack([one, u.real, u.imag], axis=1)))
 
     def equation(jet: Jet, batch: Batch) -> Tensor:
         assert batch.target is not None
-        one, m = batch.target[:, -1:].real.long(), torch.exp(-2 * jet.value[:, waves:])
-        v, spread = outward(jet.channels(slice(0, waves)), batch.x)
-        c = spread + k**2 * (m * v + (m - 1) * batch.target[:, :-1].to(v))
-        of_one: Tensor = torch.view_as_real(c.take_along_dim(one, dim=1)).flatten(1) / (USUAL * k**2)
-        return of_one
+        one, m = batch.target[:, :1].long(), torch.exp(-2 * jet.value[:, waves:])
+        v, spread = (each.take_along_dim(one, dim=1) for each in outward(jet.channels(slice(0, waves)), batch.x))
+        u = torch.view_as_complex(batch.target[:, None, 1:].contiguous()).to(v)
+        c = spread + k**2 * (m * v + (m - 1) * u)
+        return torch.view_as_real(c).flatten(1) / (USUAL * k**2)
 
     def measured(jet: Jet, batch: Batch) -> Tensor:
         assert batch.target is not None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sinefield import plot
 from sinefield.domain import Domain, from_samples
+from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.problems import Problem
 from sinefield.shades import limit
@@ -26,6 +27,10 @@ FRAMES, RATE, FINE = 96, 24, 384
 """Of an animation: its frames, how many of them a second, and pixels along a side."""
 
 
+COMPLEX = ("re", "im")
+"""The channels of a complex number."""
+
+
 class View(NamedTuple):
     """A plane of a domain and one channel there: (side, side) points, by rows and columns."""
 
@@ -37,12 +42,18 @@ class View(NamedTuple):
 def solution_report(
     folder: Path, field: Field, problem: Problem, progress: Callable[[float], None] | None = None
 ) -> dict[str, str]:
-    """A sheet; and a film of what has a time, or of a period of what is complex."""
+    """A sheet; and a film of what has a time, or of two periods of what is complex.
+
+    Raises:
+        InputError: a problem whose pictures are not planes.
+    """
+    if problem.domain.dim not in (2, 3):
+        raise InputError(f"pictures are of two axes, or of a time and two; {problem.name} has {problem.domain.dim}")
     files = {"sheet": folder / "sheet.png"}
     report = progress or (lambda done: None)
     sheet(files["sheet"], field, problem)
     report(0.3)
-    if problem.domain.units[0] == "s" or len(problem.channels) == 2:
+    if problem.domain.dim == 3 or problem.channels == COMPLEX:
         files["film"] = folder / "film.mp4"
         film(files["film"], field, problem, lambda done: report(0.3 + 0.7 * done))
     return {name: str(path) for name, path in files.items()}
