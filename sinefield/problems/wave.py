@@ -19,7 +19,7 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.operators import gradient, hessian
-from sinefield.problems.helmholtz import EDGE, Slowness, slowness
+from sinefield.problems.helmholtz import Slowness, slowness
 from sinefield.problems.problem import Problem, Truth
 from sinefield.samplers import Batch, boundary, sobol
 
@@ -36,8 +36,15 @@ SCALE = 300.0
 """The second derivatives over this weigh as much as the values: an error of the first adds up over the time that the
 wave takes, which its curvature of 1/σ² = 2,000 has to be divided by."""
 
+EDGE = 0.03
+"""Over which the speed goes from one to the other, in m: a jump would throw back a kink that no smooth field has, and
+the differences would be good to a cell only."""
+
 PAD = 0.1
 """How far beyond a front the wave still is something: four times its width."""
+
+CELL = 0.01
+"""Of the grid on which the first wave's arrival is found."""
 
 TIMES, GRID, CELLS = 9, 96, 501
 """Times at which a solution is judged, points along each side of the square then, and those of the differences."""
@@ -70,7 +77,7 @@ def wave(
     Raises:
         InputError: another velocity or walls, a time that is not positive, a source outside.
     """
-    m, smooth = slowness(velocity), slowness(velocity, EDGE)
+    m = slowness(velocity, EDGE)
     if walls not in WALLS:
         raise InputError(f"the walls are dirichlet or neumann; found {walls!r}")
     if not 0 < duration <= 10:
@@ -79,11 +86,10 @@ def wave(
     if not all(abs(at) < 0.9 for at in place):
         raise InputError(f"the pulse begins between -0.9 and 0.9 along each axis; found {place}")
     domain = Domain((0.0, -1.0, -1.0), (duration, 1.0, 1.0), ("t", "y", "x"), ("s", "m", "m"), (TIME, 1.0, 1.0))
-    reach = 1.0 if velocity == "uniform" else 2.0
 
     def equation(jet: Jet, batch: Batch) -> Tensor:
         u_tt, *second = hessian(jet)[:, 0].diagonal(dim1=-2, dim2=-1).unbind(-1)
-        c2 = torch.from_numpy(1 / smooth(batch.x[:, 1:].cpu().numpy())).to(u_tt)
+        c2 = torch.from_numpy(1 / m(batch.x[:, 1:].cpu().numpy())).to(u_tt)
         return (u_tt - c2 * sum(second))[:, None] / SCALE
 
     def begins(jet: Jet, batch: Batch) -> Tensor:
@@ -98,19 +104,22 @@ def wave(
         assert batch.normal is not None
         return (gradient(jet) * batch.normal.to(jet.value)).sum(-1, keepdim=True)
 
-    everywhere = sobol(domain, size * 5 // 8, seed=seed)
+    everywhere, reached, soonest = sobol(domain, size * 5 // 8, seed=seed), *_arrivals(m, place)
 
     def near_the_wave(step: int) -> Batch:
         """Three in four of the points where the first wave can be, half of these at its front, more of them early."""
         x, random = everywhere(step).x.clone(), np.random.default_rng((seed, step, 17))
         most = 3 * len(x) // 4
         x[:most, 0] = duration * (x[:most, 0] / duration) ** 1.5
-        t, angle = x[:most, 0].numpy(), 2 * np.pi * random.random(most)
-        radius = (reach * t + PAD) * np.sqrt(random.random(most))
+        t = x[:most, 0].numpy()
+        arrival = (t + PAD) * np.sqrt(random.random(most))
         front = slice(0, most // 2)
-        radius[front] = np.abs(t[front] + PAD * (2 * random.random(most // 2) - 1))
-        way = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-        x[:most, 1:] = torch.from_numpy(_folded(np.asarray(place) + way))
+        arrival[front] = np.abs(t[front] + PAD * (2 * random.random(most // 2) - 1))
+        least, end = (np.searchsorted(soonest, arrival + off) for off in (-CELL, CELL))
+        there = np.flatnonzero(end > least)  # the others are where they were, for by then the wave is everywhere
+        at = reached[(least + random.random(most) * (end - least)).astype(int)[there]]
+        at += CELL * (random.random(at.shape) - 0.5)
+        x[there, 1:] = torch.from_numpy(_folded(at))
         return Batch(x)
 
     def at_the_beginning(step: int) -> Batch:
@@ -151,6 +160,21 @@ def _pulse(x: Tensor, place: tuple[float, float]) -> Tensor:
 def _folded(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
     """Points beyond the walls as they come back from them."""
     return np.asarray(1 - np.abs((x + 1) % 4 - 2))
+
+
+def _arrivals(m: Slowness, place: tuple[float, float]) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, " n"]]:
+    """Where the first wave is at what time, soonest first, in a plane of mirror images of the square.
+
+    The paths are along the edges and diagonals of a grid, up to 4% too long or too short.
+    """
+    from skimage.graph import MCP_Geometric
+
+    axis = np.arange(-3, 3, CELL) + CELL / 2
+    plane = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
+    cost = 0.96 * CELL * np.sqrt(m(_folded(plane.reshape(-1, 2)))).reshape(plane.shape[:2])
+    times = MCP_Geometric(cost).find_costs([np.searchsorted(axis, place)])[0].ravel()
+    order = np.argsort(times)
+    return plane.reshape(-1, 2)[order], times[order]
 
 
 def _series(place: tuple[float, float], walls: str) -> Truth:
