@@ -26,7 +26,6 @@ from .fields import Siren as Siren
 from .fields import SoftplusNet as SoftplusNet
 from .fields import TanhNet as TanhNet
 from .fields import Wire as Wire
-from .fit import Stop as Stop
 from .fit import fit as fit
 from .fit import minimise as minimise
 from .invert import invert as invert
@@ -34,6 +33,7 @@ from .jets import Jet as Jet
 from .jets import derivative as derivative
 from .jets import propagate as propagate
 from .jets import taylor as taylor
+from .loop import Stop as Stop
 from .natural import Natural as Natural
 from .poisson import blend as blend
 from .poisson import reconstruct as reconstruct

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.fields import NETWORKS
-from sinefield.fit import Progress, fit
+from sinefield.fit import fit
+from sinefield.loop import Progress
 from sinefield.signals import Signal
 
 

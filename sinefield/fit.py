@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-import signal as signals_of_the_system
-import threading
-import time
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +21,17 @@ from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.fields import NETWORKS, Network, Perceptron
+from sinefield.loop import Progress, Stop, iterate
 from sinefield.loss import add_gradient, mean_square, total
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.natural import Natural
 from sinefield.problems.regression import clipped_difference, difference, regression
-from sinefield.recipes import Recipe, build, default_steps, judged, recipe_for
+from sinefield.recipes import Recipe, build, default_steps, recipe_for
 from sinefield.render import VALUE, sample
 from sinefield.samplers import Indices, Shuffled, pieces, shuffled, split
 from sinefield.signals import Signal, from_array
-from sinefield.state import Snapshot, State, capture, read, restore, state_file, write
+from sinefield.state import State
 
 CHUNK = 16_384
 """Samples that are judged at once."""
@@ -43,41 +39,6 @@ CHUNK = 16_384
 JUDGED_BY, ALL, JUDGED_IN_END = 16_384, 2**22, 2**20
 """Samples by which the quality on the way is judged; at the end it is by all, where these are no more than the second
 number, else by the third."""
-
-RISE, ROUNDING = 10.0, 1e-8
-"""An error so many times the best, and beyond what rounding makes of float32, means that the rate is too large."""
-
-RESTARTS = 4
-"""So many times at most is a fit begun anew that has learnt nothing."""
-
-SAVE_EVERY = 30.0
-"""Seconds after which the state is saved even between two looks at the quality."""
-
-Progress = Callable[[State], None]
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When a fit ends: at whichever comes first of what is given."""
-
-    steps: int | None = None
-    seconds: float | None = None
-    psnr: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value is not None and not 0 < value < math.inf:
-                raise InputError(f"{name} must be a positive number; it is {value}")
-
-    def reason(self, state: State) -> str | None:
-        """What has come: "psnr", "steps", "seconds", "diverged", or None."""
-        if self.psnr is not None and state.psnr >= self.psnr:
-            return "psnr"
-        if self.steps is not None and state.step >= self.steps:
-            return "steps"
-        if self.seconds is not None and state.seconds >= self.seconds:
-            return "seconds"
-        return "diverged" if state.halved > 10 else None
 
 
 def fit(
@@ -250,9 +211,6 @@ def minimise(
 ) -> tuple[State, str]:
     """Lower Σₘ wₘ · mean |Cₘ|² over the function's parameters, and leave the best ones in it.
 
-    Where the loss turns NaN or the error rises, the fit goes back to its best state with half the learning rate; where
-    it stays at that of a constant, to its beginning. It says so.
-
     Args:
         function: what is fitted.
         constraints: the terms of the loss.
@@ -260,75 +218,26 @@ def minimise(
         stop: when to end.
         judge: the error by which weights are compared, the smaller the better; the loss on the batches of the first
             step unless given.
-        judge_every: steps between two looks at it.
-        constant: what the best constant would have as its error, where that is known.
-        checkpoint: a folder to save the state in; `resume` goes on from what is there.
-        identity: what a saved state must have been started with to go on from it.
-        progress: called with the state after each step.
         crew: who does the work; one of its own unless given.
+        judge_every, constant, checkpoint, resume, identity, progress: as for `sinefield.loop.iterate`.
 
     Returns:
         The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
     """
-    state, rates = State(), [group["lr"] for group in optimiser.param_groups]
-    new = best = capture(function, optimiser)
-    path = None if checkpoint is None else state_file(checkpoint, resume)
-    if path is not None and path.exists():
-        state, now, best = read(path, identity or {})
-        restore(function, optimiser, now)
-    elif resume:
-        warnings.warn(f"there is no state in {checkpoint} yet; the fit starts from the beginning", stacklevel=3)
-    start, saved = time.perf_counter() - state.seconds, time.perf_counter()
-
-    def look() -> float:
-        nonlocal best
-        with judged(optimiser):
-            error = judge() if judge is not None else total(function, constraints, 0, workers)
-        state.history.append((state.step, round(state.seconds, 3), error))
-        if error < state.best_mse:
-            state.best_step, state.best_mse, best = state.step, error, capture(function, optimiser)
-        return error
-
-    def stuck() -> bool:
-        """Whether the last two looks saw the best constant: steps too large have silenced the network."""
-        if constant is None or constant <= ROUNDING or len(state.history) < 2 or state.halved >= RESTARTS:
-            return False
-        before, now = (error for _, _, error in state.history[-2:])
-        return now > 0.95 * constant and 0.999 * before < now
-
-    def go_back(to: Snapshot, why: str) -> None:
-        state.halved += 1
-        restore(function, optimiser, to)
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate / 2**state.halved
-        warnings.warn(f"{why}, with a learning rate of {rates[0] / 2**state.halved:.2g}", stacklevel=4)
-
-    own = Crew(next(function.parameters()).device) if crew is None else nullcontext(crew)
-    with _interruptible() as interrupted, own as workers:
-        while (stopped := stop.reason(state)) is None and not interrupted.is_set():
-            state.terms = descend(function, constraints, optimiser, state.step, workers)
-            state.step += 1
-            state.seconds = time.perf_counter() - start
-            due = state.step % judge_every == 0
-            error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
-            if not error <= max(RISE * state.best_mse, ROUNDING):
-                go_back(best, f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}")
-            elif due and stuck():
-                go_back(new, f"nothing was learnt in {state.step} steps; began anew")
-            if path is not None and (due or time.perf_counter() - saved > SAVE_EVERY):
-                write(path, identity or {}, state, capture(function, optimiser), best)
-                saved = time.perf_counter()
-            if progress is not None:
-                progress(state)
-        if path is not None:
-            write(path, identity or {}, state, capture(function, optimiser), best)
-        if state.step % judge_every != 0:
-            look()
-    restore(function, optimiser, best)
-    with judged(optimiser):
-        kept = {name: tensor.clone() for name, tensor in function.state_dict().items()}
-    function.load_state_dict(kept)
-    return state, stopped or "interrupted"
+    with Crew(next(function.parameters()).device) if crew is None else nullcontext(crew) as workers:
+        return iterate(
+            function,
+            optimiser,
+            stop,
+            lambda step: descend(function, constraints, optimiser, step, workers),
+            judge or (lambda: total(function, constraints, 0, workers)),
+            judge_every=judge_every,
+            constant=constant,
+            checkpoint=checkpoint,
+            resume=resume,
+            identity=identity,
+            progress=progress,
+        )
 
 
 def descend(
@@ -461,23 +370,3 @@ def spread(signal: Signal, indices: Indices | None, seed: int, most: int = JUDGE
     count = signal.size if indices is None else len(indices)
     few = Shuffled(count, (seed, 0x700C))[:most] if count > most else np.arange(count)
     return few if indices is None else indices[few]
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that a step is never cut in two; the second one acts as usual."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    before = signals_of_the_system.getsignal(signals_of_the_system.SIGINT)
-
-    def handler(number: int, frame: object) -> None:
-        interrupted.set()
-        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)
-
-    signals_of_the_system.signal(signals_of_the_system.SIGINT, handler)
-    try:
-        yield interrupted
-    finally:
-        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)

@@ -15,7 +15,8 @@ from sinefield.field import Field
 from sinefield.fields import Beside, Siren
 from sinefield.fields.condition import Window
 from sinefield.fields.on_domain import OnDomain
-from sinefield.fit import Progress, Stop, available, finish, minimise
+from sinefield.fit import available, finish, minimise
+from sinefield.loop import Progress, Stop
 from sinefield.natural import Natural
 from sinefield.problems.helmholtz import plane
 from sinefield.problems.inversion import Survey, inversion

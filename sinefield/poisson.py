@@ -17,7 +17,8 @@ from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fit import Progress, Stop, checksum, finish, minimise, quality, spread, start
+from sinefield.fit import checksum, finish, minimise, quality, spread, start
+from sinefield.loop import Progress, Stop
 from sinefield.loss import mean_square
 from sinefield.metrics import psnr as decibels
 from sinefield.problems.poisson import (

@@ -21,7 +21,8 @@ from sinefield.contour import contour
 from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
-from sinefield.fit import Progress, Stop, checksum, finish, minimise, start
+from sinefield.fit import checksum, finish, minimise, start
+from sinefield.loop import Progress, Stop
 from sinefield.metrics import between, to_mesh
 from sinefield.problems.eikonal import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
 from sinefield.problems.regression import regression

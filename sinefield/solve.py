@@ -16,7 +16,8 @@ from sinefield.crew import Crew
 from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.fields import NETWORKS
-from sinefield.fit import Progress, Stop, available, copied, finish, minimise
+from sinefield.fit import available, copied, finish, minimise
+from sinefield.loop import Progress, Stop
 from sinefield.loss import total
 from sinefield.natural import Natural
 from sinefield.problems import Problem

@@ -9,7 +9,8 @@ import sinefield as sf
 from sinefield.constraints import Constraint
 from sinefield.crew import Crew
 from sinefield.domain import box
-from sinefield.fit import Stop, minimise
+from sinefield.fit import minimise
+from sinefield.loop import Stop
 from sinefield.loss import add_gradient
 from sinefield.samplers import Batch, boundary, grid, sobol, surface, uniform
 

@@ -301,7 +301,8 @@ def test_the_best_weights_are_kept_not_the_last():
 
 def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
     from sinefield.constraints import Constraint
-    from sinefield.fit import Stop, minimise
+    from sinefield.fit import minimise
+    from sinefield.loop import Stop
     from sinefield.samplers import Batch
 
     siren = sf.Siren(1, 1, width=16, depth=1, generator=torch.Generator().manual_seed(0))
@@ -329,7 +330,8 @@ def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
 
 def test_a_loss_that_is_never_finite_ends():
     from sinefield.constraints import Constraint
-    from sinefield.fit import Stop, minimise
+    from sinefield.fit import minimise
+    from sinefield.loop import Stop
     from sinefield.samplers import Batch
 
     siren = sf.Siren(1, 1, width=4, depth=0)
