@@ -19,11 +19,12 @@ from sinefield.errors import InputError
 
 if TYPE_CHECKING:
     from sinefield.field import Field
+    from sinefield.prior import Prior
     from sinefield.signals import Signal
     from sinefield.state import State
 
 
-def tell_of(field: Field, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool) -> None:
+def tell_of(field: Field | Prior, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool) -> None:
     """What came of a fit; exit code 130 if it was cut short, which `stopped` says."""
     result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
     tell(result if report is None else result | {"report": report}, as_json, quiet)
@@ -87,6 +88,17 @@ def parse_place(text: str) -> tuple[float, ...]:
     except ValueError as error:
         raise InputError(f"--source {text} is no place; write y,x such as 0,-0.35") from error
     return y, x
+
+
+def parse_counts(text: str) -> list[int]:
+    """ "10,100" is two numbers."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--context {text} is no list of numbers; write 10,100,1000") from error
+    if min(counts) < 1:
+        raise InputError(f"--context {text}: one pixel at least is seen")
+    return counts
 
 
 def refuse(what: str, **given: Any) -> None:
