@@ -24,7 +24,8 @@ DECAY, AVERAGE = 0.75, 0.05
 """The power of the steps by which the rate falls, and the share of the steps over which weights are averaged."""
 
 NARROW, WIDEST = 8, 2048
-"""A matrix with a shorter side has the covariance of its columns alone; a side that is longer has none."""
+"""A matrix with a shorter side has the covariance of its columns alone; a side that is longer has none, unless told
+otherwise."""
 
 
 class Soap(Optimizer):
@@ -38,12 +39,19 @@ class Soap(Optimizer):
         parameters: or groups of them; of two axes or more, the last ones taken as one; vectors are stepped by Adam.
         lr: the highest learning rate.
         held: the step from which on it falls.
+        widest: sides that are longer keep their own basis; with 0 it is Adam.
 
     Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float, held: int = 100):
-        super().__init__(parameters, {"lr": lr, "held": held})
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
+        lr: float,
+        held: int = 100,
+        widest: int = WIDEST,
+    ):
+        super().__init__(parameters, {"lr": lr, "held": held, "widest": widest})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -51,29 +59,29 @@ class Soap(Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     gradient = parameter.grad.reshape(len(parameter), -1)
-                    _step(parameter, gradient, self.state[parameter], group["lr"], group["held"])
+                    _step(parameter, gradient, self.state[parameter], group)
 
 
-def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float, held: int) -> None:
+def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
     if not state:
-        state |= _beginning(parameter, gradient)
+        state |= _beginning(parameter, gradient, group["widest"])
     state["step"] = t = int(state["step"]) + 1
     if t <= ADAM or t % MEASURE == 0:
         _measure(state, gradient)
     if t == ADAM or (t > ADAM and t % TURN == 0):
         _turn(state)
-    rate = lr * min(1, t / WARM) * min(1, held / t) ** DECAY
+    rate = group["lr"] * min(1, t / WARM) * min(1, group["held"] / t) ** DECAY
     parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
     state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
 
 
-def _beginning(parameter: Tensor, gradient: Tensor) -> dict[str, Any]:
+def _beginning(parameter: Tensor, gradient: Tensor, widest: int) -> dict[str, Any]:
     rows, columns = gradient.shape
     state = {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
     state["average"] = parameter.detach().clone()
-    if min(rows, columns) > NARROW and rows <= WIDEST:  # the covariance of a narrow matrix's rows has no full rank
+    if min(rows, columns) > NARROW and rows <= widest:  # the covariance of a narrow matrix's rows has no full rank
         state["left"] = gradient.new_zeros(rows, rows)
-    if 1 < columns <= WIDEST:
+    if 1 < columns <= widest:
         state["right"] = gradient.new_zeros(columns, columns)
     return state
 

@@ -9,6 +9,10 @@ from sinefield.fields.baselines import TanhNet as TanhNet
 from sinefield.fields.baselines import Wire as Wire
 from sinefield.fields.beside import Beside as Beside
 from sinefield.fields.condition import Condition as Condition
+from sinefield.fields.encoders import ENCODERS as ENCODERS
+from sinefield.fields.encoders import ConvolutionalEncoder as ConvolutionalEncoder
+from sinefield.fields.encoders import SetEncoder as SetEncoder
+from sinefield.fields.hypernetwork import HEADS as HEADS
 from sinefield.fields.network import Network as Network
 from sinefield.fields.network import Perceptron as Perceptron
 from sinefield.fields.siren import Siren as Siren

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +25,14 @@ class Layer(ABC):
 
 @dataclass(frozen=True)
 class Affine(Layer):
-    """x ↦ W x + b, with W (out, in) and b (out,)."""
+    """x ↦ W x + b, with W (out, in) and b (out,), or with those of many networks at once: (m, out, in), (m, 1, out)."""
 
     weight: Tensor
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self.weight.ndim == 3:
+            return torch.matmul(x, self.weight.transpose(1, 2)) + self.bias
         return torch.nn.functional.linear(x, self.weight, self.bias)
 
 
@@ -185,6 +187,13 @@ class Gabor(Layer):
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.exp(1j * self.omega * x - self.scale**2 * (x * x.conj()).real)
+
+
+def through(layers: Iterable[Layer], x: Tensor) -> Tensor:
+    """x through one layer after another."""
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 def octaves(dim: int, count: int) -> Affine:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 from sinefield.errors import InputError
 from sinefield.fields.condition import Condition
-from sinefield.fields.layers import Affine, Layer
+from sinefield.fields.layers import Affine, Layer, through
 from sinefield.init import default_uniform_
 
 LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), "depth": (0, 1000)}
@@ -42,9 +42,7 @@ class Network(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Φ(x) for x (…, in_dim): (…, out_dim)."""
-        value = x
-        for layer in self.layers():
-            value = layer(value)
+        value = through(self.layers(), x)
         return value if self.condition is None else self.condition(x, value)
 
 
@@ -103,10 +101,14 @@ class Perceptron(Network):
             default_uniform_(bias, weight.shape[1], generator=generator)
 
     def layers(self) -> list[Layer]:
-        chain: list[Layer] = []
-        for index in range(self.depth + 1):
-            chain += [self.affine(index), self.activation(index)]
-        return [*chain, self.affine(self.depth + 1)]
+        return self.chained([self.affine(index) for index in range(self.depth + 2)])
+
+    def chained(self, affine: Sequence[Affine]) -> list[Layer]:
+        """The layers of a network like this one, or of many at once, with other weights."""
+        layers: list[Layer] = []
+        for index, each in enumerate(affine[:-1]):
+            layers += [each, self.activation(index)]
+        return [*layers, affine[-1]]
 
     def config(self) -> dict[str, Any]:
         """The arguments that make a network of this architecture again."""
