@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 for verb in (
     verbs.fit,
+    verbs.fit_many,
     verbs.render,
     verbs.info,
     verbs.compare,

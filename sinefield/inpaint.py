@@ -13,7 +13,7 @@ from sinefield.errors import InputError
 from sinefield.field import Field
 from sinefield.population import fitted
 from sinefield.prior import Prior, grid, observed
-from sinefield.signals import Signal
+from sinefield.signals import Signal, resized
 from sinefield.signals.album import Album
 
 AT_ONCE = 128
@@ -49,6 +49,27 @@ def inpaint(prior: Prior, picture: Signal, seen: NDArray[np.bool_], *, refine: i
     if prior.start is not None:
         return prior.field(siren=fitted(prior.start, x, values).network(0), made=made)
     return prior.field(prior.infer(x, values, refine)[0], made=made)
+
+
+@torch.no_grad()
+def beginning(prior: Prior, picture: Signal) -> Field:
+    """The field from which a fit of a picture begins: what the prior makes of it, or its meta-learned start.
+
+    The picture may have any size and any proportions: its network sees it as a square.
+
+    Raises:
+        InputError: no picture, or one of other channels.
+    """
+    if picture.header.kind != "image":
+        raise InputError(f"{picture.name} is no picture; the prior is one of pictures")
+    if picture.header.out_dim != prior.space.channels:
+        raise InputError(f"the prior is of {prior.space.channels} channels, {picture.name} of {picture.header.out_dim}")
+    made = {"source": "a prior"}
+    if prior.start is not None:
+        return prior.field(made=made)
+    size = (prior.space.size,) * 2
+    x, values = observed(resized(picture, size), np.ones(size, dtype=bool), prior.space.size)
+    return prior.field(prior.infer(x.to(prior.middle.device), values.to(prior.middle.device))[0], made=made)
 
 
 def errors(

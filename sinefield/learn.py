@@ -21,7 +21,7 @@ from sinefield.fit import available
 from sinefield.inpaint import contexts, errors, values_of
 from sinefield.loop import Progress, Stop, iterate
 from sinefield.population import fitted
-from sinefield.prior import LATENT_WEIGHT, NETWORK_WEIGHT, PAPER, Prior, Space, grid
+from sinefield.prior import LATENT_WEIGHT, NETWORK_WEIGHT, PAPER, SEARCH, Prior, Space, grid
 from sinefield.recipes import judged
 from sinefield.signals.album import Album
 from sinefield.soap import Soap
@@ -35,6 +35,9 @@ BATCH, SEEN, DENSE = 32, (10, 200), 8
 
 JUDGED, JUDGED_BY, JUDGE_EVERY = 256, 100, 250
 """Pictures by which the quality is judged on the way, pixels that are seen of them, and the steps between two looks."""
+
+MEASURED = 4096
+"""Pictures by which the spread of the codes is measured."""
 
 STEPS = 20_000
 """How long, where nothing else is said."""
@@ -241,23 +244,26 @@ def _reptile(prior: Prior, seen: _Seen) -> dict[str, float]:
 
 @torch.no_grad()
 def _measure(prior: Prior, album: Album, train: NDArray[np.int64], seed: int) -> None:
-    """The mean and the spread of the codes of a thousand pictures, or of all there are."""
-    if prior.codes is not None:
-        codes = prior.codes.detach()
-        prior.codes = None
-    else:
-        assert prior.encoder is not None
-        some = np.random.default_rng((seed, 0xC0DE)).permutation(train)[:1000]
-        x, found = grid(album.size), []
-        for part in np.array_split(some, -(-len(some) // 128)):
-            seen = contexts(len(part), len(x), SEEN[1], (seed, int(part[0])))
-            values = values_of(album, part).gather(1, seen[..., None].expand(-1, -1, album.channels))
-            found.append(prior.encoder(x[seen].to(prior.middle), values.to(prior.middle)))
-        codes = torch.cat(found)
-    prior.middle.copy_(codes.mean(0))
-    offset = (codes - codes.mean(0)).double()
-    size, axes = torch.linalg.eigh(offset.T @ offset / len(codes))
+    """The mean and the spread of the codes of some pictures, of which all is seen, and the error that is left."""
+    x, count = grid(album.size).to(prior.middle), len(train)
+    some = np.arange(count) if prior.codes is not None else np.random.default_rng((seed, 0xC0DE)).permutation(count)
+    parts = np.array_split(some[:MEASURED], -(-min(count, MEASURED) // JUDGED))
+    everything = x.expand(len(parts[0]), -1, -1)
+    codes = [
+        prior.infer(everything[: len(part)], values_of(album, train[part]).to(prior.middle))
+        if prior.codes is None
+        else prior.codes[part]
+        for part in parts
+    ]
+    found = torch.cat(codes).double()
+    size, axes = torch.linalg.eigh(torch.cov(found.T))
+    prior.middle.copy_(found.mean(0))
     prior.spread.copy_(axes * size.clamp(min=0).sqrt())
+    prior.codes = None
+    truth = values_of(album, train[parts[0]]).to(prior.middle)
+    prior.noise.copy_((prior(codes[0], x) - truth).square().mean())
+    for _ in range(2):  # an encoder leaves more than there need be
+        prior.noise.copy_((prior(prior.infer(everything, truth, SEARCH), x) - truth).square().mean())
 
 
 def _checksum(album: Album) -> int:

@@ -33,7 +33,7 @@ error: the paper's, whose networks have so many weights, and are weighed by thei
 WAYS = (*ENCODERS, "none", "meta")
 """To a code: by an encoder, or none: by descent from the middle; or no code, but a start that fits fast."""
 
-RATE, SEARCH = 0.05, 100
+RATE, SEARCH = 0.1, 100
 """Of Adam, by which a code is refined, and its steps to one where there is no encoder."""
 
 
@@ -94,11 +94,13 @@ class Prior(nn.Module):
     Attributes:
         space: what it is made of.
         made: how it was made.
-        middle, spread: mean (latent) and a square root of the covariance (latent, latent) of its pictures' codes.
+        middle, spread: mean (latent) and a square root of the covariance (latent, latent) of the pictures' codes.
+        noise: σ², the mean squared error that is left where all of a picture is seen.
     """
 
     middle: Tensor
     spread: Tensor
+    noise: Tensor
 
     def __init__(self, space: Space, made: dict[str, Any] | None = None, seed: int = 0):
         super().__init__()
@@ -111,7 +113,8 @@ class Prior(nn.Module):
         self.start = siren if space.encoder == "meta" else None
         self.codes: nn.Parameter | None = None
         self.register_buffer("middle", torch.zeros(space.latent))
-        self.register_buffer("spread", torch.eye(space.latent))
+        self.register_buffer("spread", 0.1 * torch.eye(space.latent))
+        self.register_buffer("noise", torch.tensor(0.01))
 
     def layers(self, code: Tensor) -> list[Layer]:
         """Of the networks of some codes (b, latent)."""
@@ -130,25 +133,28 @@ class Prior(nn.Module):
         Args:
             x: places (b, n, 2), (y, x) on [-1, 1].
             values: (b, n, c) on [-1, 1].
-            refine: steps of descent after the encoder on |Φ(x) - values|² + 0.1 |z|², both means; none unless given,
-                and 100 where there is no encoder.
+            refine: steps of descent to the likeliest code, from the encoder's; none unless given, 100 without one. With
+                z = m + S u, where m and S are the mean and the spread of the codes that were learned, it goes to the
+                least Σ |Φ(x) - values|² / σ² + |u|².
         """
+        code: Tensor = self.middle.expand(len(x), -1) if self.encoder is None else self.encoder(x, values)
         refine = (SEARCH if self.encoder is None else 0) if refine is None else refine
-        code = self.middle.expand(len(x), -1) if self.encoder is None else self.encoder(x, values)
         if refine == 0:
             return code
-        code = code.detach().clone().requires_grad_()
-        adam = torch.optim.Adam([code], lr=RATE, betas=(0.9, 0.99))
+        inverse = torch.linalg.pinv(self.spread, rtol=1e-3)
+        u = ((code - self.middle) @ inverse.T).detach().requires_grad_()
+        adam = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99))
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, refine)
         for _ in range(refine):
             with torch.enable_grad():
                 # sums over the pictures, each of which goes its own way
-                error = (self(code, x) - values).square().mean(dim=(1, 2)).sum()
-                loss = error + LATENT_WEIGHT * code.square().mean(dim=1).sum()
-            (code.grad,) = torch.autograd.grad(loss, code)
+                off: Tensor = self(self.middle + u @ self.spread.T, x) - values
+                loss = off.square().sum() / self.noise + u.square().sum()
+            (u.grad,) = torch.autograd.grad(loss, u)
             adam.step()
             fall.step()
-        return code.detach()
+        code = self.middle + u.detach() @ self.spread.T
+        return code
 
     def field(
         self, code: Tensor | None = None, *, siren: Perceptron | None = None, made: dict[str, Any] | None = None

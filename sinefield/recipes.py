@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
-from sinefield.fields import NETWORKS, Perceptron, PositionalReluNet
+from sinefield.fields import NETWORKS, Perceptron, Population, PositionalReluNet
 from sinefield.natural import Natural
 from sinefield.signals import Signal, pace
 from sinefield.soap import Soap, averaged
@@ -62,7 +62,7 @@ class Recipe:
         """How many of so many samples go into a step."""
         return count if self.batch is None else max(int(self.batch if self.batch >= 1 else self.batch * count), 1)
 
-    def optimise(self, network: Perceptron, activation: str, share: float = 1.0) -> Optimizer:
+    def optimise(self, network: Perceptron | Population, activation: str, share: float = 1.0) -> Optimizer:
         """The optimiser of a network's parameters, at a share of the recipe's rate.
 
         A narrower network takes larger steps (Yang et al., "Tensor Programs V", 2022), by the square root of its width:
@@ -123,6 +123,17 @@ NATURAL = Recipe(
     depth=1,
 )
 
+SMALL = Recipe(
+    optimiser=lambda groups, rate: Soap(groups, rate, held=30, widest=0),
+    rate={name: 2e-3 for name in NETWORKS if name != "wire"},
+    batch=256,
+    steps=200,
+    omega=lambda signal, parameters: 30.0,
+    place=lambda domain, shape: domain,
+    width=32,
+    depth=2,
+)
+
 RATES = {
     "sine": 1e-3,
     "relu": 1e-2,
@@ -154,6 +165,7 @@ RECIPES = {
         place=lambda domain, shape: domain,
     ),
     "natural": NATURAL,
+    "small": SMALL,
     "default, points": NATURAL,
     "paper": PAPER,
     # time goes from -100 to 100
@@ -163,7 +175,8 @@ RECIPES = {
     "paper, shape": replace(PAPER, steps=50_000, batch=1400, place=lambda domain, shape: domain),
 }
 """`default` is what `fit` takes; `natural`, a small network and steps that are worth a hundred, is for measurements of
-something smooth, as scattered ones are as a rule; `paper` is the official code of Sitzmann et al. 2020."""
+something smooth, as scattered ones are as a rule; `small`, of which `fit_many` makes many at once, for pictures of a
+thousand pixels; `paper` is the official code of Sitzmann et al. 2020."""
 
 
 def recipe_for(name: str, signal: Signal, activation: str = "sine") -> Recipe:
@@ -173,7 +186,7 @@ def recipe_for(name: str, signal: Signal, activation: str = "sine") -> Recipe:
         InputError: there is none, or not for this activation.
     """
     if name not in RECIPES:
-        raise InputError(f"there is no recipe {name!r}; choose from default, natural, paper")
+        raise InputError(f"there is no recipe {name!r}; choose from default, natural, small, paper")
     own = RECIPES.get(f"{name}, {signal.header.kind}", RECIPES[name])
     if activation not in own.rate or (own is NATURAL and signal.size > FEW):
         own = RECIPES[name]

@@ -15,6 +15,7 @@ from sinefield.fields.encoders import SetEncoder as SetEncoder
 from sinefield.fields.hypernetwork import HEADS as HEADS
 from sinefield.fields.network import Network as Network
 from sinefield.fields.network import Perceptron as Perceptron
+from sinefield.fields.population import Population as Population
 from sinefield.fields.siren import Siren as Siren
 
 NETWORKS: dict[str, type[Perceptron]] = {

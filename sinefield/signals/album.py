@@ -73,14 +73,9 @@ def read_album(
         InputError: no folder, no pictures in it, or none that can be read.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder of pictures")
     if not 1 <= size <= MOST:
         raise InputError(f"pictures have a size from 1 to {MOST} pixels; found {size}")
-    Image.init()
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in Image.EXTENSION and path.is_file())
-    if not paths:
-        raise InputError(f"there are no pictures in {folder}")
+    paths = pictures_in(folder)
     names: list[str] = []
     skipped: list[tuple[str, str]] = []
 
@@ -106,6 +101,21 @@ def read_album(
         raise InputError(f"none of the {len(paths)} pictures in {folder} can be read: {skipped[0][1]}") from error
     same = all(bool((part[..., :1] == part).all()) for part in np.array_split(pixels, len(pixels) // 1024 + 1))
     return Album(pixels[..., :1] if same else pixels, tuple(names), tuple(skipped))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files in a folder and the folders in it whose suffix is one of a picture, in the order of their names.
+
+    Raises:
+        InputError: no folder, or no pictures in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder of pictures")
+    Image.init()
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in Image.EXTENSION and path.is_file())
+    if not paths:
+        raise InputError(f"there are no pictures in {folder}")
+    return paths
 
 
 def squared(signal: Signal, size: int, channels: int | None = None) -> Signal:

@@ -4,6 +4,7 @@ from sinefield.verbs.bench import bench as bench
 from sinefield.verbs.blend import blend as blend
 from sinefield.verbs.compare import compare as compare
 from sinefield.verbs.fit import fit as fit
+from sinefield.verbs.fit_many import fit_many as fit_many
 from sinefield.verbs.info import info as info
 from sinefield.verbs.invert import invert as invert
 from sinefield.verbs.poisson import poisson as poisson

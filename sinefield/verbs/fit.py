@@ -60,6 +60,9 @@ def fit(
         str | None, typer.Option(metavar="surface|distance", help="Of a mesh: learn its surface, or distances to it.")
     ] = None,
     like: Annotated[Path | None, typer.Option(metavar="FIELD", help="Start from the weights of another field.")] = None,
+    prior: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Start from what a prior of pictures makes of it.")
+    ] = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
@@ -104,9 +107,11 @@ def fit(
     )
     shape = signal if isinstance(signal, Surface) else None
     if shape is not None:
-        refuse("a shape", psnr=psnr, holdout=holdout or None, like=like)
+        refuse("a shape", psnr=psnr, holdout=holdout or None, like=like, prior=prior)
     else:
         refuse("what is no scan or mesh", supervise=supervise)
+    if like is not None:
+        refuse("a fit that starts --like another field", prior=prior)
     if report is not None:
         from sinefield.reports import prepare
 
@@ -135,6 +140,11 @@ def fit(
             field = fit_shape(shape, supervise=supervise or "surface", **options)
         else:
             start = None if like is None else load(like)
+            if prior is not None:
+                from sinefield.inpaint import beginning
+                from sinefield.prior import load_prior
+
+                start = beginning(load_prior(prior), signal)
             field = fit_signal(signal, psnr=psnr, holdout=holdout, like=start, **options)
     field.save(target)
     written = None

@@ -1,0 +1,91 @@
+"""Many networks at once are what they would be one by one."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import sinefield as sf
+from sinefield import InputError, fit_many
+from sinefield.fields import Population, Siren
+from sinefield.population import fitted
+from sinefield.signals import from_array
+from sinefield.signals.image import from_pixels
+from tests.test_prior import blobs
+from tests.verbs import report, run
+
+
+def pictures(count, size=12, channels=1):
+    mode = "L" if channels == 1 else "RGB"
+    return [from_pixels(pixels, mode, f"blob {k}") for k, pixels in enumerate(blobs(count, size, channels))]
+
+
+def test_stacked_networks_are_the_networks():
+    networks = [Siren(2, 3, 16, 1, generator=torch.Generator().manual_seed(k)) for k in range(4)]
+    many, x = Population(networks), torch.rand(7, 2)
+    for index, network in enumerate(networks):
+        assert torch.allclose(many(x)[index], network(x), atol=1e-6)
+        assert torch.equal(many.network(index)(x), network(x))
+
+
+def test_together_is_as_one_by_one():
+    """The same weights, batches and steps: the fields differ by rounding alone."""
+    signals = pictures(5, 20)
+    for signal, field in zip(signals, fit_many(signals, steps=40, width=16), strict=True):
+        alone = sf.fit(signal, recipe="small", steps=40, width=16)
+        assert field.made["psnr_db"] == pytest.approx(alone.made["psnr_db"], abs=0.3)
+        assert np.abs(field([[3.0, 4.5]]).numpy() - alone([[3.0, 4.5]]).numpy()).max() < 1
+
+
+def test_each_field_has_its_own_signal_in_its_own_units():
+    signals = [*pictures(3, 12), *pictures(2, 10, 3), from_array(np.linspace(5, 9, 50))]
+    fields = list(fit_many(signals, steps=300))
+    assert [field.header for field in fields] == [signal.header for signal in signals]
+    assert [field.made["together"] for field in fields] == [3, 3, 3, 2, 2, 1]
+    for signal, field in zip(signals, fields, strict=True):
+        assert field.made["psnr_db"] > 30
+        rendered = field.render().reshape(signal.values.shape).astype(float)
+        half = signal.header.half_range
+        assert np.square((rendered - signal.values) / half).mean() < 4e-3
+
+
+def test_a_quality_is_that_of_the_worst():
+    fields = list(fit_many(pictures(4), psnr=32.0))
+    assert min(field.made["psnr_db"] for field in fields) >= 32
+    assert {field.made["stopped"] for field in fields} == {"psnr"}
+
+
+def test_what_has_no_grid_is_refused():
+    scattered = sf.from_points(np.random.default_rng(0).random((30, 2)), np.zeros(30))
+    with pytest.raises(InputError, match="not on a grid"):
+        list(fit_many([scattered]))
+    assert list(fit_many([])) == []
+
+
+def test_a_start_leads_to_each_signal():
+    torch.manual_seed(0)
+    values = torch.rand(3, 1, 1).expand(3, 20, 1) - 0.5
+    many = fitted(Siren(2, 1, 16, 1, 5.0), torch.rand(3, 20, 2), values)
+    assert (many(torch.rand(10, 2)).mean(dim=(1, 2)) - values[:, 0, 0]).abs().max() < 0.2
+
+
+def test_the_verb_writes_one_field_each_and_goes_on_where_it_stopped(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "deeper").mkdir(parents=True)
+    for k, pixels in enumerate(blobs(5, 12)):
+        Image.fromarray(pixels[..., 0]).save(folder / ("deeper" if k == 4 else ".") / f"{k}.png")
+    Image.fromarray(blobs(1, 12)[0, ..., 0]).save(folder / "0.bmp")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no more")
+    made = report("fit-many", folder, "-o", out, "--steps", 20)
+    assert (made["fields"], made["skipped"]) == (6, 1)
+    names = sorted(str(path.relative_to(out)) for path in out.rglob("*.safetensors"))
+    assert names == sorted(
+        ["0.bmp.safetensors", "0.png.safetensors", *(f"{k}.safetensors" for k in "123"), "deeper/4.safetensors"]
+    )
+    assert sf.load(out / "2.safetensors").header.shape == (12, 12)
+    done = run("fit-many", folder, "-o", out, "--steps", 20)
+    assert done.returncode == 2
+    assert "--resume" in done.stderr
+    (out / "3.safetensors").unlink()
+    again = report("fit-many", folder, "-o", out, "--steps", 20, "--resume")
+    assert (again["fields"], again["there_already"]) == (1, 5)
