@@ -51,6 +51,7 @@ from .signals import Signal as Signal
 from .signals import cropped as cropped
 from .signals import from_array as from_array
 from .signals import read_image as read_image
+from .signals.album import Album as Album
 from .signals.album import read_album as read_album
 from .signals.audio import from_waveform as from_waveform
 from .signals.formats import read as read

@@ -118,14 +118,14 @@ def interpolation_errors(
 
 def contexts(pictures: int, pixels: int, count: int, seed: tuple[int, ...]) -> Tensor:
     """So many different pixels of each picture, drawn at random: flat indices (pictures, count)."""
+    if not 1 <= count <= pixels:
+        raise InputError(f"from 1 to {pixels:,} pixels of such a picture are seen; not {count:,}")
     random = np.random.default_rng(seed).random((pictures, pixels))
     return torch.from_numpy(np.argsort(random, axis=1)[:, :count])
 
 
 def seen_at_random(size: int, count: int, seed: int) -> NDArray[np.bool_]:
     """A mask (size, size) with so many random pixels that are seen."""
-    if not 1 <= count <= size**2:
-        raise InputError(f"a picture of {size} x {size} pixels keeps from 1 to {size**2}; not {count}")
     mask = np.zeros(size**2, dtype=bool)
     mask[contexts(1, size**2, count, (seed,))[0].numpy()] = True
     return mask.reshape(size, size)

@@ -114,7 +114,7 @@ def _together(
         x = ((batch.x.to(device) - centre) / half).to(many.weights[0].dtype)
         truth = batch.target.unflatten(1, (len(signals), -1)).transpose(0, 1)
         values: Tensor = many(x)
-        off = (values.clamp(-1, 1) if clip else values) - truth
+        off: Tensor = (values.clamp(-1, 1) if clip else values) - truth
         return off.square().mean(dim=(1, 2))
 
     optimiser = plan.optimise(many, "sine")
