@@ -198,7 +198,7 @@ def load_prior(path: str | Path, *, device: torch.device | str = "cpu") -> Prior
         with torch.device("meta"):
             expected = {name: tensor.shape for name, tensor in Prior(space).state_dict().items()}
         if expected != {name: tensor.shape for name, tensor in tensors.items()}:
-            raise InputError(f"{path} has a header that does not describe a prior: its tensors differ")
+            raise ValueError("its tensors differ")
         prior = Prior(space, dict(header["made"]))
         prior.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:

@@ -251,7 +251,7 @@ def test_the_verbs_of_a_prior(folder, tmp_path):
     made = report("prior", "fit", folder, "-o", model, *options, "--steps", 12, "--log-dir", tmp_path / "log")
     assert made["pictures"] == 40
     assert list((tmp_path / "log").glob("events*"))
-    table = report("prior", "evaluate", model, folder, "--context", "10,50")
+    table = report("prior", "evaluate", model, folder, "--context", "10,50", "-o", tmp_path / "sheet.png")
     assert (table["pictures"], table["held_out"]) == (4, True)
     assert set(table["mse"]) == {"prior", "nearest neighbour", "radial basis functions"}
     picture = folder / "07.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,9 @@ from sinefield.terminal import (
 from sinefield.verbs.options import Checkpoint, Device, Grey, Json, Picture, Quiet, Resume, Seconds, Seed, Size, Steps
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sinefield.learn import Log
     from sinefield.prior import Prior
     from sinefield.signals.album import Album
@@ -36,6 +40,9 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Of pictures, als
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A prior, as `sinefield prior fit` writes it.")]
 Sheet = Annotated[Path, typer.Option("-o", "--output", help="A picture of them, side by side.")]
 Refine = Annotated[int | None, typer.Option(min=0, help="Steps of descent of the code on what is seen.")]
+ROWS = 6
+"""Pictures that are shown."""
+
 SampleSeed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
 
 
@@ -181,6 +188,9 @@ def evaluate(
     folder: Folder,
     context: Annotated[str, typer.Option(metavar="N[,…]", help="How many pixels are seen.")] = "10,100,1000",
     refine: Refine = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Show some of them: what is seen, completed, the truth.")
+    ] = None,
     most: Annotated[int | None, typer.Option(min=1, help="Judge by so many pictures; all.")] = None,
     seed: SampleSeed = 0,
     device: Device = "cpu",
@@ -191,12 +201,15 @@ def evaluate(
 
     Of the folder that the prior was learned from, the pictures are taken that were held out then.
     """
+    from sinefield.files import check_output
     from sinefield.fit import available
     from sinefield.inpaint import errors, interpolation_errors
     from sinefield.learn import unseen
     from sinefield.prior import load_prior
 
     counts = parse_counts(context)
+    if output is not None:
+        check_output(output)
     loaded = load_prior(model, device=available(device))
     album = _album(folder, loaded.space.size, loaded.space.channels == 1, quiet)
     if album.channels != loaded.space.channels:
@@ -207,11 +220,16 @@ def evaluate(
     table: dict[str, list[float]] = {name: [] for name in ("prior", "nearest neighbour", "radial basis functions")}
     say = console(quiet)
     with progress_bar(say, "evaluate") as bar:
-        for done, count in enumerate(counts):
-            bar(done / len(counts), f"{count} pixels")
-            table["prior"].append(float(errors(loaded, album, indices, count, refine=refine, seed=seed).mean()))
-            for name, method in (("nearest neighbour", "nearest"), ("radial basis functions", "rbf")):
-                table[name].append(float(interpolation_errors(method, album, indices, count, seed=seed).mean()))
+        ways = [
+            ("prior", lambda count: errors(loaded, album, indices, count, refine=refine, seed=seed)),
+            ("nearest neighbour", lambda count: interpolation_errors("nearest", album, indices, count, seed=seed)),
+            ("radial basis functions", lambda count: interpolation_errors("rbf", album, indices, count, seed=seed)),
+        ]
+        for done, (count, (name, judge)) in enumerate(product(counts, ways)):
+            bar(done / (len(counts) * len(ways)), f"{count} pixels, {name}")
+            table[name].append(float(judge(count).mean()))
+    if output is not None:
+        _show(output, loaded, album, indices, counts, refine, seed)
     result = {"pictures": len(indices), "held_out": held, "context": counts, "mse": table}
     if as_json:
         tell(result, as_json, quiet)
@@ -284,6 +302,32 @@ def interpolate(
     rendered = [field.render(parse_size(size) or 2 * pixels) for field in between]
     tiles(output, [rendered], between[0].header)
     tell({"file": str(output), "pictures": count}, as_json, quiet)
+
+
+def _show(
+    output: Path,
+    loaded: Prior,
+    album: Album,
+    indices: NDArray[np.int64],
+    counts: list[int],
+    refine: int | None,
+    seed: int,
+) -> None:
+    """A row for each of some pictures: for each count what is seen and the picture of it, four times as large."""
+    from sinefield.inpaint import inpaint as complete
+    from sinefield.inpaint import seen_at_random
+    from sinefield.reports.gallery import gallery, masked
+
+    rows = []
+    for index in indices[:ROWS]:
+        picture, row = album.signal(int(index)), {}
+        shown = picture.values.squeeze()
+        for count in counts:
+            seen = seen_at_random(album.size, count, seed + int(index))
+            row[f"{count} pixels"] = masked(shown, seen, picture.header)
+            row[f"of {count}"] = complete(loaded, picture, seen, refine=refine).render(4 * album.size)
+        rows.append(row | {"the truth": shown})
+    gallery(output, rows, picture.header)
 
 
 def _given(**options: Any) -> dict[str, Any]:
