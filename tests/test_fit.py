@@ -263,7 +263,7 @@ def test_a_fit_goes_on_bit_for_bit(tmp_path):
 
 def test_saving_on_the_way_changes_nothing(tmp_path, monkeypatch):
     plain = sf.fit(waves(), steps=60, width=16)
-    monkeypatch.setattr(sys.modules["sinefield.fit"], "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(sys.modules["sinefield.loop"], "SAVE_EVERY", 0.0)
     saved = sf.fit(waves(), steps=60, width=16, checkpoint=tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), saved.parameters(), strict=True))
 
