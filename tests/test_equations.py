@@ -144,7 +144,7 @@ def test_a_wave_that_is_written_down_satisfies_the_equation():
     def size(function):
         return each.residual(autograd.propagate(function, x, 2, hessian=True), Batch(x)).abs().max()
 
-    assert size(plane_wave(speed)) < 1e-12 < 0.01 < size(plane_wave(1.0))
+    assert size(plane_wave(speed)) < 1e-5 < 0.01 < size(plane_wave(1.0))
     begins, rests, walls = problem.constraints[1:]
     batch = begins.sampler(3)
     assert (batch.x[:, 0] == 0).all()
