@@ -72,7 +72,8 @@ def fit(
         activation: of the network, a name in `sinefield.fields.NETWORKS`.
         width, depth: units in a hidden layer, hidden layers after the first; 256 and 3 unless given.
         omega: ω of the first layer; by the signal's spectrum and sampling rate unless given.
-        recipe: "default", "natural" for measurements of something smooth, or "paper" for the official code's.
+        recipe: "default", "natural" for measurements of something smooth, "small" for pictures of a thousand
+            pixels, or "paper" for the official code's.
         steps, seconds, psnr: when to stop, whichever comes first; the recipe's number of steps if none is given,
             ten times as many at most if the quality alone is given.
         holdout: the share of the samples, drawn with the seed, that is kept out of the fit and judged apart.

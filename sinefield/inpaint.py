@@ -46,6 +46,8 @@ def inpaint(prior: Prior, picture: Signal, seen: NDArray[np.bool_], *, refine: i
         raise InputError(f"the prior is of {prior.space.channels} channels, the picture of {picture.header.out_dim}")
     x, values = (each.to(prior.middle.device) for each in observed(picture, seen, prior.space.size))
     made: dict[str, Any] = {"source": picture.name, "prior": prior.space.encoder, "seen": x.shape[1]}
+    if prior.start is not None and refine is not None:
+        raise InputError("a meta-learned start has no code to refine; leave refine out")
     if prior.start is not None:
         return prior.field(siren=fitted(prior.start, x, values).network(0), made=made)
     return prior.field(prior.infer(x, values, refine)[0], made=made)

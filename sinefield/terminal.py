@@ -49,6 +49,15 @@ def field_path(path: Path) -> Path:
     return check_output(path)
 
 
+def sheet_path(path: Path) -> Path:
+    """Where a figure goes."""
+    from sinefield.files import check_output
+
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".tif", ".pdf", ".svg"):
+        raise InputError(f"{path}: a sheet of pictures is a .png, .jpg, .webp, .tif, .pdf or .svg file")
+    return check_output(path)
+
+
 def parse_size(text: str | None) -> int | tuple[int, ...] | None:
     """ "256" is the longest side, "640x480" is width x height, "8,480,640" is one number for each axis."""
     if text is None:

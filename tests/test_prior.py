@@ -155,6 +155,16 @@ def test_a_prior_completes_pictures_better_than_interpolation(prior, album):
         assert error < 0.7 * interpolation_errors("rbf", album, held, count).mean()
 
 
+def test_codes_at_random_are_like_those_that_were_learned_from(prior, album):
+    train, _ = parted(len(album), 0.1, 0)
+    values = torch.from_numpy(album.pixels[train].reshape(len(train), -1, 1) / 127.5 - 1).float()
+    codes = prior.infer(grid(SIZE).expand(len(train), -1, -1), values)
+    drawn = prior.sample(20_000)
+    assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.03 * float(codes.std()))
+    off = torch.cov(drawn.T) - torch.cov(codes.T)
+    assert off.norm() < 0.05 * torch.cov(codes.T).norm()
+
+
 def test_refining_a_code_comes_closer_to_what_is_seen(prior, album):
     picture = album.signal(int(unseen(prior, album)[0]))
     seen = seen_at_random(SIZE, 100, 0)
@@ -284,6 +294,9 @@ def test_the_verbs_of_a_prior_answer_in_one_line(folder, tmp_path):
         ((*complete, "--mask", tmp_path / "mask.png", "--keep", "5"), "--keep is not for"),
         ((*complete, "--keep", "5000"), "from 1 to 256 pixels"),
         (("prior", "evaluate", tmp_path / "m.safetensors", folder, "--context", "ten"), "no list of numbers"),
+        ((*complete, "--seeds", "2", "-o", tmp_path / "o.safetensors"), "a sheet of pictures"),
+        (("prior", "evaluate", tmp_path / "m.safetensors", folder), "have 256 pixels"),
+        (("fit-many", folder, "-o", tmp_path / "many", "--size", "big"), "no size"),
         (("prior", "sample", folder / "01.png", "-o", tmp_path / "o.png"), "no sinefield file"),
     ):
         done = run(*arguments)

@@ -86,18 +86,23 @@ class ResidualBlock(nn.Module):
 
 
 class SetEncoder(Encoder):
-    """The mean over all pixels of what a ReLU network makes of each, of its place and its value."""
+    """The mean over all pixels of what a ReLU network makes of each, of its place and its value.
+
+    Args:
+        channels, size, latent: as for `ConvolutionalEncoder`; it needs no grid, and its pixels may lie anywhere.
+        features, layers: units in a hidden layer, hidden layers after the first.
+    """
 
     def __init__(self, channels: int, size: int, latent: int, features: int = 256, layers: int = 2):
         super().__init__()
-        self.each = perceptron([2 + channels, *[features] * (layers + 1), latent])
+        self.each = relu_network([2 + channels, *[features] * (layers + 1), latent])
 
     def forward(self, x: Tensor, values: Tensor) -> Tensor:
         each: Tensor = self.each(torch.cat([x.to(values.dtype), values], dim=-1))
         return each.mean(dim=-2)
 
 
-def perceptron(sizes: list[int]) -> nn.Sequential:
+def relu_network(sizes: list[int]) -> nn.Sequential:
     """Linear layers with ReLU between them."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from sinefield.fields.encoders import perceptron
+from sinefield.fields.encoders import relu_network
 from sinefield.fields.layers import Affine, Layer
 from sinefield.fields.network import Perceptron
 
@@ -66,7 +66,7 @@ class LowRankHead(Head):
     def __init__(self, network: Perceptron, latent: int, width: int):
         super().__init__(network, latent, width)
         self.weights = nn.ParameterList(weight.detach().clone() for weight in network.weights)
-        self.factors = nn.ModuleList(perceptron([latent, width, self.RANK * sum(shape)]) for shape in self.shapes)
+        self.factors = nn.ModuleList(relu_network([latent, width, self.RANK * sum(shape)]) for shape in self.shapes)
 
     def weight(self, index: int, code: Tensor) -> Tensor:
         factors: Tensor = self.factors[index](code)
@@ -96,7 +96,7 @@ HEADS: dict[str, type[Head]] = {"full": FullHead, "low-rank": LowRankHead, "shif
 
 def _maker(latent: int, width: int, begin: Tensor) -> nn.Sequential:
     """A network from a code to the entries of a tensor, all near those of `begin` as long as it has learnt nothing."""
-    made = perceptron([latent, width, begin.numel()])
+    made = relu_network([latent, width, begin.numel()])
     last = made[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ import typer
 
 from sinefield.errors import InputError
 from sinefield.terminal import console, parse_omega, parse_size, progress_bar, tell
-from sinefield.verbs.options import Device, Grey, Json, Omega, Quiet, Seed, Size, Steps
+from sinefield.verbs.options import Device, Grey, Json, Quiet, Seed, Size, Steps
 
 if TYPE_CHECKING:
     from sinefield.signals import Signal
@@ -25,7 +26,7 @@ def fit_many(
     grey: Grey = False,
     width: Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 32 unless given.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 2 unless given.")] = None,
-    omega: Omega = "auto",
+    omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 30.")] = "auto",
     steps: Steps = None,
     psnr: Annotated[
         float | None, typer.Option(help="Stop when the worst of those fitted together has so many dB.")
@@ -49,12 +50,12 @@ def fit_many(
     from sinefield.signals.album import pictures_in
     from sinefield.signals.formats import read
 
+    wanted = parse_size(size)
     prepare(output)
     paths = pictures_in(folder)
     stems = [path.relative_to(folder).with_suffix("") for path in paths]
-    names = [
-        path.relative_to(folder) if stems.count(stem) > 1 else stem for path, stem in zip(paths, stems, strict=True)
-    ]
+    count = Counter(stems)
+    names = [path.relative_to(folder) if count[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]
     targets = [output / f"{name}.safetensors" for name in names]
     there = [target.exists() for target in targets]
     if any(there) and not resume:
@@ -67,7 +68,7 @@ def fit_many(
             if done:
                 continue
             try:
-                signal = read(path, size=parse_size(size))
+                signal = read(path, size=wanted)
                 signal = as_grey(signal) if grey else signal
             except InputError as error:
                 skipped.append(str(error))

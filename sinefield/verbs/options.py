@@ -29,7 +29,8 @@ OmegaOfDerivatives = Annotated[str, typer.Option(metavar="auto|ω", help="ω of 
 Recipe = Annotated[
     str,
     typer.Option(
-        help="default; natural: for measurements of something smooth; paper: the official code to the letter."
+        help="default; natural: for measurements of something smooth; small: for pictures of a thousand pixels; "
+        "paper: the official code to the letter."
     ),
 ]
 Grey = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]

@@ -21,6 +21,7 @@ from sinefield.terminal import (
     parse_size,
     progress_bar,
     refuse,
+    sheet_path,
     tell,
     tell_of,
 )
@@ -148,13 +149,13 @@ def inpaint(
 
     if mask is not None:
         refuse("a mask, which says what is missing", keep=keep, seeds=seeds)
-    check_output(output)
+    check_output(output) if seeds is None else sheet_path(output)
     loaded = load_prior(model, device=available(device))
     whole = read_image(picture)
     pixels = loaded.space.size
     truth = squared(whole, pixels, loaded.space.channels)
     if mask is None:
-        tries = [seen_at_random(pixels, keep or 100, seed + k) for k in range(seeds or 1)]
+        tries = [seen_at_random(pixels, keep or min(100, pixels**2), seed + k) for k in range(seeds or 1)]
         fields = [complete(loaded, truth, seen, refine=refine) for seen in tries]
     else:
         holes = read_mask(mask, whole.header.shape)
@@ -201,7 +202,6 @@ def evaluate(
 
     Of the folder that the prior was learned from, the pictures are taken that were held out then.
     """
-    from sinefield.files import check_output
     from sinefield.fit import available
     from sinefield.inpaint import errors, interpolation_errors
     from sinefield.learn import unseen
@@ -209,8 +209,10 @@ def evaluate(
 
     counts = parse_counts(context)
     if output is not None:
-        check_output(output)
+        sheet_path(output)
     loaded = load_prior(model, device=available(device))
+    if max(counts) > loaded.space.size**2:
+        raise InputError(f"--context {context}: the prior's pictures have {loaded.space.size**2:,} pixels")
     album = _album(folder, loaded.space.size, loaded.space.channels == 1, quiet)
     if album.channels != loaded.space.channels:
         raise InputError(f"the prior is of colours, and {folder} holds greys alone")
