@@ -172,15 +172,16 @@ class Field(Network):
         finish = self._value if layer == "value" else self._derivative if reading.scales else self._plain
         return render.sample(self.function, points, total, reading, finish=finish, device=device, progress=progress)
 
-    def at(self, points: NDArray[np.float64], layer: str = "value") -> NDArray[Any]:
-        """What `render` gives, at points (n, d), of which there may be any number: (n[, c][, d]).
+    def at(self, points: ArrayLike, layer: str = "value") -> NDArray[Any]:
+        """What `render` gives, at points (n, d), of which there may be any number: `(n[, c][, d])`.
 
         Raises:
             InputError: no points, points of another shape, or an unknown layer.
         """
-        if points.ndim != 2 or points.shape[1] != self.header.domain.dim or not len(points):
-            raise InputError(f"points have the shape (n, {self.header.domain.dim}); found {points.shape}")
-        return np.concatenate(list(self.sample(lambda index: points[index], len(points), layer=layer)))
+        places = np.asarray(points, dtype=np.float64)
+        if places.ndim != 2 or places.shape[1] != self.header.domain.dim or not len(places):
+            raise InputError(f"points have the shape (n, {self.header.domain.dim}); found {places.shape}")
+        return np.concatenate(list(self.sample(lambda index: places[index], len(places), layer=layer)))
 
     def save(self, path: str | Path) -> None:
         """Write the field as one safetensors file with a JSON header; it needs nothing else to be used.

@@ -116,7 +116,10 @@ def fit(
         network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     else:
         network = copied(like.network, {"width": width, "depth": depth, "omega_first": omega})
-        activation = next(name for name, kind in NETWORKS.items() if type(network) is kind)
+        own = next(name for name, kind in NETWORKS.items() if type(network) is kind)
+        if activation not in ("sine", own):
+            raise InputError(f"the field that it starts from is of {own}; leave the activation {activation} out")
+        activation = own
     made = {"recipe": recipe, "activation": activation, "seed": seed}
     made |= {} if like is None else {"like": like.made.get("source")}
     field = start(network.to(dtype), signal, plan, made, device)

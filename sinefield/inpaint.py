@@ -65,7 +65,8 @@ def beginning(prior: Prior, picture: Signal) -> Field:
     if picture.header.kind != "image":
         raise InputError(f"{picture.name} is no picture; the prior is one of pictures")
     if picture.header.out_dim != prior.space.channels:
-        raise InputError(f"the prior is of {prior.space.channels} channels, {picture.name} of {picture.header.out_dim}")
+        kind = "grey" if prior.space.channels == 1 else "of three colours"
+        raise InputError(f"the prior's pictures are {kind}; {picture.name} has {picture.header.out_dim} channels")
     made = {"source": "a prior"}
     if prior.start is not None:
         return prior.field(made=made)

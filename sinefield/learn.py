@@ -24,7 +24,6 @@ from sinefield.population import fitted
 from sinefield.prior import LATENT_WEIGHT, NETWORK_WEIGHT, PAPER, SEARCH, Prior, Space, grid
 from sinefield.signals.album import Album
 from sinefield.soap import Soap
-from sinefield.state import State
 
 RATE, HOLD, WIDEST = 5e-4, 6000, 300
 """Of SOAP, the step from which on it falls, and the sides of matrices whose basis it turns: many are longer."""
@@ -35,8 +34,8 @@ BATCH, SEEN, DENSE = 32, (10, 200), 8
 JUDGED, JUDGED_BY, JUDGE_EVERY = 256, 100, 250
 """Pictures by which the quality is judged on the way, pixels that are seen of them, and the steps between two looks."""
 
-MEASURED = 4096
-"""Pictures by which the spread of the codes is measured."""
+MEASURED, SEARCHED, PIXELS = 4096, 32, 1024
+"""Pictures by which the spread of the codes is measured; pictures, and pixels of each, for the error that is left."""
 
 STEPS = 20_000
 """How long, where nothing else is said."""
@@ -82,7 +81,7 @@ def learn(
     Raises:
         InputError: an album that does not go with the space, a share that leaves nothing to learn from.
     """
-    space = space or space_for(album)
+    space = space or space_for(album.size, album.channels)
     if (space.size, space.channels) != (album.size, album.channels):
         raise InputError(
             f"the space is of {space.size} pixels and {space.channels} channels, the album of {album.size} and "
@@ -90,19 +89,22 @@ def learn(
         )
     if batch < 1 or (pixels is not None and pixels < 1):
         raise InputError("a step needs one picture and one pixel or more")
+    if not 0 < rate < math.inf:
+        raise InputError(f"the rate must be a positive number; it is {rate}")
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint folder to go on from")
     pixels = min(pixels or max(album.size**2 // 4, 1), album.size**2)
     train, kept = parted(len(album), holdout, seed)
-    made: dict[str, Any] = {"pictures": len(album), "names": _checksum(album), "holdout": holdout, "seed": seed}
+    made: dict[str, Any] = {"pictures": len(album), "checksum": _checksum(album), "holdout": holdout, "seed": seed}
     made |= {"batch": batch, "pixels": pixels, "rate": rate}
     prior = Prior(space, made, seed).to(available(device))
     if space.encoder == "none":
         prior.codes = nn.Parameter(torch.zeros(len(train), space.latent, device=prior.middle.device))
-    optimiser, terms = Soap(prior.parameters(), rate, HOLD, WIDEST), dict[str, float]()
+    optimiser, terms, now = Soap(prior.parameters(), rate, HOLD, WIDEST), dict[str, float](), 0
 
     def advance(step: int) -> dict[str, float]:
-        nonlocal terms
+        nonlocal terms, now
+        now = step + 1
         optimiser.zero_grad()
         seen = _batch(album, train, batch, pixels, space, (seed, step)).to(prior.middle.device)
         terms = (_reptile if space.encoder == "meta" else _descend)(prior, seen)
@@ -111,13 +113,12 @@ def learn(
         return terms
 
     def judge() -> float:
-        return float(np.mean(errors(prior, album, kept[:JUDGED], min(JUDGED_BY, album.size**2), seed=seed)))
-
-    def told(state: State) -> None:
-        if log is not None and state.history and state.history[-1][0] == state.step:
-            log(prior, state.step, {"held out": state.history[-1][2], **terms})
-        if progress is not None:
-            progress(state)
+        if prior.codes is not None:  # by which the codes of other pictures are found
+            _spread(prior, prior.codes)
+        error = float(np.mean(errors(prior, album, kept[:JUDGED], min(JUDGED_BY, album.size**2), seed=seed)))
+        if log is not None:
+            log(prior, now, {"held out": error, **terms})
+        return error
 
     state, stopped = iterate(
         prior,
@@ -129,11 +130,14 @@ def learn(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         identity=asdict(space) | made,
-        progress=told,
+        progress=progress,
     )
     prior.requires_grad_(False)
     if space.encoder != "meta":
-        _measure(prior, album, train, seed)
+        try:
+            _measure(prior, album, train, seed)
+        except KeyboardInterrupt:  # what was learnt is not lost by it
+            stopped = "interrupted"
     prior.made = made | {
         "stopped": stopped,
         "steps": state.step,
@@ -147,18 +151,18 @@ def learn(
     return prior
 
 
-def space_for(album: Album, recipe: str = "default", **given: Any) -> Space:
-    """The space for an album: of a recipe, "default" or "paper", but for what is given.
+def space_for(size: int, channels: int = 1, recipe: str = "default", **given: Any) -> Space:
+    """The space for pictures of a size: of a recipe, "default" or "paper", but for what is given.
 
-    The encoder's grid is halved down to 4 to 7 cells along a side where it can be, but for the paper's.
+    The encoder's grid is halved once or more, down to 7 cells along a side or fewer, but for the paper's.
     """
     if recipe not in ("default", "paper"):
         raise InputError(f"there is no recipe {recipe!r}; choose from default, paper")
-    halvings = 0
-    while album.size % 2 ** (halvings + 1) == 0 and album.size >> (halvings + 1) >= 4:
+    halvings = 1
+    while -(-size // 2**halvings) > 7:
         halvings += 1
     chosen = PAPER if recipe == "paper" else {"halvings": halvings}
-    return Space(album.size, album.channels, **{**chosen, **given})
+    return Space(size, channels, **{**chosen, **given})
 
 
 def parted(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -175,7 +179,7 @@ def parted(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDAr
 
 def unseen(prior: Prior, album: Album) -> NDArray[np.int64]:
     """The indices of the pictures of an album that a prior was not learned from: those held out, or all."""
-    if prior.made.get("names") != _checksum(album):
+    if prior.made.get("checksum") != _checksum(album):
         return np.arange(len(album))
     return parted(len(album), prior.made["holdout"], prior.made["seed"])[1]
 
@@ -245,26 +249,35 @@ def _reptile(prior: Prior, seen: _Seen) -> dict[str, float]:
 @torch.no_grad()
 def _measure(prior: Prior, album: Album, train: NDArray[np.int64], seed: int) -> None:
     """The mean and the spread of the codes of some pictures, of which all is seen, and the error that is left."""
-    x, count = grid(album.size).to(prior.middle), len(train)
-    some = np.arange(count) if prior.codes is not None else np.random.default_rng((seed, 0xC0DE)).permutation(count)
-    parts = np.array_split(some[:MEASURED], -(-min(count, MEASURED) // JUDGED))
-    everything = x.expand(len(parts[0]), -1, -1)
-    codes = [
-        prior.infer(everything[: len(part)], values_of(album, train[part]).to(prior.middle))
-        if prior.codes is None
-        else prior.codes[part]
-        for part in parts
-    ]
-    found = torch.cat(codes).double()
-    size, axes = torch.linalg.eigh(torch.cov(found.T))
-    prior.middle.copy_(found.mean(0))
-    prior.spread.copy_(axes * size.clamp(min=0).sqrt())
+    x, count, device = grid(album.size), len(train), prior.middle.device
+    random = np.random.default_rng((seed, 0xC0DE))
+    found = prior.codes
+    if found is None:
+        parts = np.array_split(random.permutation(count)[:MEASURED], -(-min(count, MEASURED) // JUDGED))
+        seen = ((x.expand(len(part), -1, -1), values_of(album, train[part])) for part in parts)
+        found = torch.cat([prior.infer(places.to(device), values.to(device)) for places, values in seen])
     prior.codes = None
-    truth = values_of(album, train[parts[0]]).to(prior.middle)
-    prior.noise.copy_((prior(codes[0], x) - truth).square().mean())
-    for _ in range(2):  # an encoder leaves more than there need be
-        prior.noise.copy_((prior(prior.infer(everything, truth, SEARCH), x) - truth).square().mean())
+    _spread(prior, found)
+    some = np.sort(random.permutation(count)[:SEARCHED])
+    pixels = torch.from_numpy(random.permutation(len(x))[:PIXELS])
+    places = x[pixels].expand(len(some), -1, -1).to(device)
+    values = values_of(album, train[some])[:, pixels].to(device)
+    for _ in range(3):  # the search weighs by the error that is left
+        prior.noise.copy_((prior(prior.infer(places, values, SEARCH), places) - values).square().mean())
+
+
+@torch.no_grad()
+def _spread(prior: Prior, codes: Tensor) -> None:
+    """Take the mean and the spread from some codes (n, latent)."""
+    codes = codes.double()
+    size, axes = torch.linalg.eigh(torch.cov(codes.T, correction=0))
+    prior.middle.copy_(codes.mean(0))
+    prior.spread.copy_(axes * size.clamp(min=0).sqrt())
 
 
 def _checksum(album: Album) -> int:
-    return zlib.crc32("\n".join(album.names).encode())
+    """Of the names and the pixels."""
+    checksum = zlib.crc32("\n".join(album.names).encode())
+    for part in np.array_split(album.pixels, len(album) // MEASURED + 1):
+        checksum = zlib.crc32(np.ascontiguousarray(part), checksum)
+    return checksum

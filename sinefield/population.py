@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any
@@ -23,8 +24,9 @@ from sinefield.recipes import build, recipe_for
 from sinefield.samplers import Batch, shuffled
 from sinefield.signals import Signal
 
-AT_ONCE = 32
-"""Networks that are stepped together: more do not stay in a core's cache."""
+AT_ONCE, SAMPLES = 32, 2**17
+"""Networks that are stepped together, as more do not stay in a core's cache; and samples of all of them at most, though
+one may have more."""
 
 JUDGE_EVERY = 20
 """Steps between two looks at the quality."""
@@ -43,7 +45,7 @@ def fit_many(
     psnr: float | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
-) -> Iterator[Field]:
+) -> Generator[Field, None, None]:
     """One field for each of many small signals, as `fit` with the recipe "small" makes it, but many at once.
 
     Signals that follow one another and have the same shape are fitted together, a group on each core: their networks
@@ -69,19 +71,23 @@ def fit_many(
     >>> all(field.made["psnr_db"] > 30 for field in fit_many(waves, steps=100))
     True
     """
-    where = available(device)
+    where, over = available(device), threading.Event()
 
     def work(group: list[Signal], _: Any) -> list[Field]:
-        return _together(group, width, depth, omega, Stop(steps, None, psnr), seed, where)
+        return _together(group, width, depth, omega, Stop(steps, None, psnr), seed, where, over)
 
     with Crew(where) as crew:
-        for fields in crew.map(work, _groups(signals)):
-            yield from fields
+        try:
+            for fields in crew.map(work, _groups(signals)):
+                yield from fields
+        finally:  # who waits for no more fields need not wait for those under way
+            over.set()
 
 
 def _groups(signals: Iterable[Signal]) -> Iterator[list[Signal]]:
-    for _, alike in groupby(signals, key=lambda signal: (signal.header.shape, signal.header.out_dim)):
-        while group := list(islice(alike, AT_ONCE)):
+    for (shape, _), alike in groupby(signals, key=lambda signal: (signal.header.shape, signal.header.out_dim)):
+        count = max(min(AT_ONCE, SAMPLES // math.prod(shape)), 1)
+        while group := list(islice(alike, count)):
             yield group
 
 
@@ -93,8 +99,13 @@ def _together(
     stop: Stop,
     seed: int,
     device: torch.device,
+    over: threading.Event,
 ) -> list[Field]:
-    """The fields of signals of one shape."""
+    """The fields of signals of one shape.
+
+    Raises:
+        KeyboardInterrupt: it is over before they are done.
+    """
     first = signals[0]
     if any(signal.places is not None or signal.header.kind == "shape" for signal in signals):
         raise InputError(f"{first.name} is not on a grid; take fit or fit_shape for each")
@@ -120,6 +131,8 @@ def _together(
     optimiser = plan.optimise(many, "sine")
 
     def advance(step: int) -> dict[str, float]:
+        if over.is_set():
+            raise KeyboardInterrupt
         optimiser.zero_grad()
         each = error(sampler(step))
         each.sum().backward()  # each goes its own way
@@ -134,6 +147,8 @@ def _together(
         return float(each.max() if stop.psnr is not None else each.mean())
 
     state, stopped = iterate(many, optimiser, stop, advance, judge, judge_every=JUDGE_EVERY)
+    if stopped == "interrupted":  # a field that is half done would stay so
+        raise KeyboardInterrupt
     with torch.no_grad():
         reached = error(everything, first.header.clips).double().tolist()
     fields = []

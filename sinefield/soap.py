@@ -118,7 +118,8 @@ def _turn(state: dict[str, Any]) -> None:
             continue
         basis = state.get(f"{side} basis")
         if basis is None:
-            new = torch.linalg.eigh(covariance).eigenvectors.flip(1)
+            # in float64: one that is tiny, or has many zeros, is beyond float32's solver
+            new = torch.linalg.eigh(covariance.double()).eigenvectors.flip(1).to(covariance.dtype)
             rotation, order = new, None
         else:
             image = covariance @ basis

@@ -45,7 +45,8 @@ def test_what_is_written_is_read_again(tmp_path, suffix, error):
 
 
 def test_mono_is_mono_and_more_channels_have_numbers():
-    assert from_waveform(tone()[:, None], 8000).header.channels == ()
+    assert from_waveform(tone()[:, None], 8000).header == from_waveform(tone(), 8000).header
+    assert from_waveform(tone(), 8000).header.channels == ()
     assert from_waveform(np.zeros((50, 3), np.float32), 8000).header.channels == ("c0", "c1", "c2")
 
 

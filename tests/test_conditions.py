@@ -143,6 +143,13 @@ def test_a_jet_is_differentiated_by_the_points_too():
     assert_same([slope], [autograd.propagate(written, points(), 1).gradient[:, 0]])
 
 
+def test_the_jet_of_a_frozen_field_has_no_graph():
+    field = sf.solve(sf.problems.square(size=32), width=8, depth=1, steps=1)
+    assert not field.gradient([0.3, 0.4]).requires_grad
+    assert not field.laplacian([0.3, 0.4]).requires_grad
+    assert field.at([[0.3, 0.4]]).shape == (1,)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_derivatives_along_a_line_are_those_of_nested_autograd(name):
     function, written, _ = case(name)

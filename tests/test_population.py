@@ -1,5 +1,12 @@
 """Many networks at once are what they would be one by one."""
 
+import json
+import os
+import signal as signals_of_the_system
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +15,7 @@ from PIL import Image
 import sinefield as sf
 from sinefield import InputError, fit_many
 from sinefield.fields import Population, Siren
-from sinefield.population import fitted
+from sinefield.population import _groups, fitted
 from sinefield.signals import from_array
 from sinefield.signals.image import from_pixels
 from tests.test_prior import blobs
@@ -89,3 +96,38 @@ def test_the_verb_writes_one_field_each_and_goes_on_where_it_stopped(tmp_path):
     (out / "3.safetensors").unlink()
     again = report("fit-many", folder, "-o", out, "--steps", 20, "--resume")
     assert (again["fields"], again["there_already"]) == (1, 5)
+
+
+def test_names_that_clash_keep_their_suffixes(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name, pixels in zip(("a.bmp", "a.png", "a.png.png"), blobs(3, 8), strict=True):
+        Image.fromarray(pixels[..., 0]).save(folder / name)
+    assert report("fit-many", folder, "-o", out, "--steps", 2)["fields"] == 3
+    assert {path.name for path in out.iterdir()} == {f"{path.name}.safetensors" for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interruption_leaves_no_field_half_done(threads, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for k, pixels in enumerate(blobs(70, 8)):
+        Image.fromarray(pixels[..., 0]).save(folder / f"{k}.png")
+    command = [sys.executable, "-m", "sinefield", "fit-many", folder, "-o", out, "--steps", "100000", "--json"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)}
+    )
+    deadline = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    running.send_signal(signals_of_the_system.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert json.loads(said.splitlines()[-1])["fields"] == len(list(out.iterdir())) == 0
+
+
+def test_large_pictures_are_fitted_a_few_at_a_time():
+    large = [from_array(np.zeros((256, 256, 1), dtype=np.float32), channel_axis=-1)] * 5
+    assert [len(group) for group in _groups(large)] == [2, 2, 1]
+    assert [len(group) for group in _groups(pictures(70))] == [32, 32, 6]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sinefield import InputError, Prior, Space, inpaint, learn, load_prior, read_album
 from sinefield.fields import ENCODERS, HEADS
@@ -126,7 +127,7 @@ def test_the_loss_is_the_papers_at_the_papers_size():
     from sinefield.learn import _descend, _Seen
 
     album = Album(blobs(8, 32), tuple("abcdefgh"))
-    space = space_for(album, "paper", features=4, halvings=1)
+    space = space_for(album.size, album.channels, "paper", features=4, halvings=1)
     prior = Prior(space)
     truth = torch.rand(2, 50, 1)
     seen = _Seen(torch.arange(2), grid(32)[:40].expand(2, -1, -1), torch.rand(2, 40, 1), grid(32)[:50], truth)
@@ -140,7 +141,7 @@ def test_the_loss_is_the_papers_at_the_papers_size():
 
 def test_a_prior_of_the_papers_size_takes_a_step():
     album = Album(blobs(6, 32), tuple("abcdef"))
-    prior = learn(album, space_for(album, "paper"), steps=2, batch=1, holdout=0.2)
+    prior = learn(album, space_for(album.size, album.channels, "paper"), steps=2, batch=1, holdout=0.2)
     assert prior.made["steps"] == 2
     assert prior.encoder.readout.in_features == 32**2
     assert sum(p.numel() for p in prior.encoder.parameters()) > 13e6
@@ -174,6 +175,29 @@ def test_refining_a_code_comes_closer_to_what_is_seen(prior, album):
         return float((prior(code, x) - values).square().mean())
 
     assert off(prior.infer(x, values, 100)) < 0.9 * off(prior.infer(x, values))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 9, 33])
+def test_pictures_of_any_size_have_a_space(size):
+    prior = Prior(space_for(size, features=8, hidden=8))
+    assert prior.infer(grid(size)[None], torch.zeros(1, size**2, 1)).shape == (1, 128)
+
+
+def test_codes_without_an_encoder_at_the_usual_size(album):
+    """Many of the gradients of the codes are zero in the first steps, and all are tiny."""
+    prior = learn(album, Space(SIZE, encoder="none", width=16, depth=1), steps=25)
+    assert prior.made["stopped"] == "steps"
+    assert float(prior.spread.abs().max()) > 0
+
+
+def test_two_pictures_are_enough_to_learn_from():
+    prior = learn(Album(blobs(2), ("a", "b")), Space(SIZE, **SMALL), holdout=0.5, steps=2)
+    assert torch.isfinite(prior.sample(3)).all()
+
+
+def test_what_was_held_out_is_known_by_the_pixels(prior, album):
+    assert len(unseen(prior, Album(album.pixels, album.names))) == 40
+    assert len(unseen(prior, Album(album.pixels[::-1], album.names))) == len(album)
 
 
 @pytest.mark.parametrize("encoder", ["set", "none"])
@@ -260,7 +284,10 @@ def test_the_verbs_of_a_prior(folder, tmp_path):
     model, options = tmp_path / "m.safetensors", ("--size", SIZE, "--width", 16, "--depth", 1, "--features", 16)
     made = report("prior", "fit", folder, "-o", model, *options, "--steps", 12, "--log-dir", tmp_path / "log")
     assert made["pictures"] == 40
-    assert list((tmp_path / "log").glob("events*"))
+    events = EventAccumulator(str(tmp_path / "log")).Reload()
+    assert {scalar.step for scalar in events.Scalars("held_out")} == {12}
+    assert events.Tags()["images"] == ["held_out"]
+    assert report("prior", "evaluate", model, folder)["context"] == [10, 100]
     table = report("prior", "evaluate", model, folder, "--context", "10,50", "-o", tmp_path / "sheet.png")
     assert (table["pictures"], table["held_out"]) == (4, True)
     assert set(table["mse"]) == {"prior", "nearest neighbour", "radial basis functions"}
@@ -295,7 +322,10 @@ def test_the_verbs_of_a_prior_answer_in_one_line(folder, tmp_path):
         ((*complete, "--keep", "5000"), "from 1 to 256 pixels"),
         (("prior", "evaluate", tmp_path / "m.safetensors", folder, "--context", "ten"), "no list of numbers"),
         ((*complete, "--seeds", "2", "-o", tmp_path / "o.safetensors"), "a sheet of pictures"),
-        (("prior", "evaluate", tmp_path / "m.safetensors", folder), "have 256 pixels"),
+        (("prior", "evaluate", tmp_path / "m.safetensors", folder, "--context", "1000"), "have 256 pixels"),
+        (("prior", "fit", folder, "--rate", "nan", "-o", tmp_path / "x.safetensors"), "a positive number"),
+        (("prior", "sample", tmp_path / "m.safetensors", "-o", "s.png", "--seed", 2**64), "--seed"),
+        (("fit", folder / "01.png", "--prior", tmp_path / "m.safetensors", "--activation", "relu"), "of sine"),
         (("fit-many", folder, "-o", tmp_path / "many", "--size", "big"), "no size"),
         (("prior", "sample", folder / "01.png", "-o", tmp_path / "o.png"), "no sinefield file"),
     ):

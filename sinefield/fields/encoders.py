@@ -25,9 +25,9 @@ class Encoder(nn.Module, ABC):
 class ConvolutionalEncoder(Encoder):
     """Convolutions of the sparse picture and its mask, four residual blocks of 5 × 5, and a linear readout.
 
-    With 256 features and no halving it is the paper's: the code has an entry for each feature, a sum over the pixels
-    whose weights all features share. One that halves the grid by strides before the blocks has few cells in the end,
-    and a linear layer of all of them.
+    With 256 features and no halving it is the paper's, but for a factor of 1/5 in the blocks: the code has an entry for
+    each feature, a sum over the pixels whose weights all features share. One that halves the grid by strides before the
+    blocks has few cells in the end, and a linear layer of all of them.
 
     Args:
         channels: of the pictures.
@@ -44,8 +44,8 @@ class ConvolutionalEncoder(Encoder):
         super().__init__()
         if halvings == 0 and latent != features:
             raise InputError(f"without halving a code has as many numbers as features, {features}; not {latent}")
-        if halvings < 0 or size % 2**halvings:
-            raise InputError(f"a picture of {size} pixels cannot be halved {halvings} times")
+        if halvings < 0:
+            raise InputError(f"the grid is halved some times or not at all; not {halvings} times")
         self.size = size
         strided: list[nn.Module] = []
         for k in range(max(halvings, 1)):
@@ -58,7 +58,7 @@ class ConvolutionalEncoder(Encoder):
             nn.Conv2d(features, features, 1),
             nn.ReLU(),
         )
-        cells = (size >> halvings) ** 2
+        cells = (-(-size // 2**halvings)) ** 2
         self.readout = nn.Linear(cells, 1) if halvings == 0 else nn.Linear(features * cells, latent)
         for each in self.convolutions.modules():
             if isinstance(each, nn.Conv2d):
@@ -73,7 +73,7 @@ class ConvolutionalEncoder(Encoder):
 
 
 class ResidualBlock(nn.Module):
-    """x ↦ relu(x + conv relu conv x), with convolutions of 5 × 5."""
+    """x ↦ relu(x + conv relu conv x / 5), with convolutions of 5 × 5; at first a block changes little."""
 
     def __init__(self, features: int):
         super().__init__()

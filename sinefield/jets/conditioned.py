@@ -14,13 +14,16 @@ def conditioned(condition: Condition, x: Tensor, jet: Jet) -> Jet:
     order, hessian = 2 if jet.laplacian is not None or jet.hessian is not None else 1, jet.hessian is not None
     order = order if jet.gradient is not None else 0
 
-    def like(part: Tensor | None) -> Tensor | None:
-        return None if part is None else part.to(jet.value)
+    trained = x.requires_grad or jet.value.requires_grad
 
-    g, factor = (
-        autograd.propagate(each, x.double(), order, hessian=hessian) for each in (condition.lift, condition.factor)
+    def like(part: Tensor | None) -> Tensor | None:
+        # autograd leaves a graph behind, which nobody wants of a field that is only looked at
+        return None if part is None else (part if trained else part.detach()).to(jet.value)
+
+    g, f = (
+        Jet(*map(like, autograd.propagate(each, x.double(), order, hessian=hessian)))  # type: ignore[arg-type]
+        for each in (condition.lift, condition.factor)
     )
-    g, f = (Jet(each.value.to(jet.value), *map(like, each[1:])) for each in (g, factor))
     found = Jet(g.value + f.value * jet.value)
     if jet.gradient is None or f.gradient is None or g.gradient is None:
         return found

@@ -47,7 +47,7 @@ def sheet(path: Path, field: Field, signal: Signal) -> None:
     """A few frames: truth, field, error and ∂Φ/∂t; below them the PSNR of each frame and the training curve."""
     header, made = signal.header, field.made
     t, step = header.domain.centres(header.shape)[0], header.step[0]
-    chosen = np.unique(np.linspace(0, len(t) - 1, FRAMES).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(t) - 1, FRAMES).round().astype(int)).tolist()
 
     def at(frame: int, layer: str) -> NDArray[Any]:
         crop = [(t[frame] - step / 4, t[frame] + step / 4), (None, None), (None, None)]

@@ -155,5 +155,5 @@ def _square(path: Path, size: int, greys: bool) -> NDArray[np.uint8] | str:
     try:
         values = squared(read_image(path), size, 1 if greys else None).values
     except InputError as error:
-        return str(error)
+        return str(error) if str(path) in str(error) else f"{path}: {error}"
     return np.ascontiguousarray(np.broadcast_to(values, (size, size, 3)))

@@ -51,7 +51,8 @@ def read_audio(source: str | Path) -> Signal:
 
 
 def from_waveform(values: NDArray[Any], rate: float, name: str = "sound") -> Signal:
-    """The signal of a sound (frames, channels) of so many frames a second; its first one is at t = 0."""
+    """The signal of a sound (frames[, channels]) of so many frames a second; its first one is at t = 0."""
+    values = values[:, None] if values.ndim == 1 else values
     check_finite(values, name)
     peak = max(float(np.abs(part).max()) for _, part in parts(values)) or 1.0
     count = values.shape[1]

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,8 @@ def fit_many(
     stems = [path.relative_to(folder).with_suffix("") for path in paths]
     count = Counter(stems)
     names = [path.relative_to(folder) if count[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]
+    if len(set(names)) < len(names):  # a.png.png without its suffix is a.png
+        names = [path.relative_to(folder) for path in paths]
     targets = [output / f"{name}.safetensors" for name in names]
     there = [target.exists() for target in targets]
     if any(there) and not resume:
@@ -80,7 +83,7 @@ def fit_many(
     stopped = "done"
     with progress_bar(console(quiet), "fit") as bar:
         try:
-            fields = fit_population(
+            fitting = fit_population(
                 signals(),
                 width=width,
                 depth=depth,
@@ -90,11 +93,12 @@ def fit_many(
                 seed=seed,
                 device=device,
             )
-            for index, field in enumerate(fields):
-                taken[index].parent.mkdir(parents=True, exist_ok=True)
-                field.save(taken[index])
-                found.append(field.made["psnr_db"])
-                bar((sum(there) + index + 1) / len(paths), f"{index + 1} pictures  {np.mean(found):.1f} dB")
+            with closing(fitting) as fields:
+                for index, field in enumerate(fields):
+                    taken[index].parent.mkdir(parents=True, exist_ok=True)
+                    field.save(taken[index])
+                    found.append(field.made["psnr_db"])
+                    bar((sum(there) + index + 1) / len(paths), f"{index + 1} pictures  {np.mean(found):.1f} dB")
         except KeyboardInterrupt:
             stopped = "interrupted"
     for reason in skipped[:5]:

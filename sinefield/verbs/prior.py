@@ -44,7 +44,10 @@ Refine = Annotated[int | None, typer.Option(min=0, help="Steps of descent of the
 ROWS = 6
 """Pictures that are shown."""
 
-SampleSeed = Annotated[int, typer.Option(min=0, help="Of what is drawn at random.")]
+SampleSeed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of what is drawn at random.")]
+
+COUNTS = (10, 100, 1000)
+"""Pixels that are seen, where nothing else is said."""
 
 
 @prior.command()
@@ -85,13 +88,15 @@ def fit(
     It stops at whichever comes first of --steps and --seconds; without any, after 20,000 steps. Ctrl-C ends it and
     keeps the best so far.
     """
+    from sinefield.fit import available
     from sinefield.learn import STEPS, learn, space_for
 
     named = {"width": width, "depth": depth, "omega": omega, "latent": latent, "features": features}
     sizes = _given(**named, hidden=hidden, head=head)
     target, say = field_path(output or Path(f"{folder.resolve().name}.safetensors")), console(quiet)
+    available(device), space_for(size, 1, recipe, encoder=encoder, **sizes)  # before a large folder is read
     album = _album(folder, size, grey, quiet)
-    space = space_for(album, recipe, encoder=encoder, **sizes)
+    space = space_for(size, album.channels, recipe, encoder=encoder, **sizes)
     with nullcontext() if log_dir is None else _board(log_dir, album) as log, progress_bar(say, "prior") as bar:
         learned = learn(
             album,
@@ -187,7 +192,7 @@ def inpaint(
 def evaluate(
     model: Model,
     folder: Folder,
-    context: Annotated[str, typer.Option(metavar="N[,…]", help="How many pixels are seen.")] = "10,100,1000",
+    context: Annotated[str | None, typer.Option(metavar="N[,…]", help="How many pixels are seen; 10,100,1000.")] = None,
     refine: Refine = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Show some of them: what is seen, completed, the truth.")
@@ -207,10 +212,10 @@ def evaluate(
     from sinefield.learn import unseen
     from sinefield.prior import load_prior
 
-    counts = parse_counts(context)
     if output is not None:
         sheet_path(output)
     loaded = load_prior(model, device=available(device))
+    counts = parse_counts(context) if context else [n for n in COUNTS if n <= loaded.space.size**2] or [1]
     if max(counts) > loaded.space.size**2:
         raise InputError(f"--context {context}: the prior's pictures have {loaded.space.size**2:,} pixels")
     album = _album(folder, loaded.space.size, loaded.space.channels == 1, quiet)
