@@ -21,6 +21,7 @@ from .fields import Finer as Finer
 from .fields import GaussianNet as GaussianNet
 from .fields import Network as Network
 from .fields import PositionalReluNet as PositionalReluNet
+from .fields import RbfNet as RbfNet
 from .fields import ReluNet as ReluNet
 from .fields import Siren as Siren
 from .fields import SoftplusNet as SoftplusNet

@@ -3,6 +3,7 @@
 from sinefield.fields.baselines import Finer as Finer
 from sinefield.fields.baselines import GaussianNet as GaussianNet
 from sinefield.fields.baselines import PositionalReluNet as PositionalReluNet
+from sinefield.fields.baselines import RbfNet as RbfNet
 from sinefield.fields.baselines import ReluNet as ReluNet
 from sinefield.fields.baselines import SoftplusNet as SoftplusNet
 from sinefield.fields.baselines import TanhNet as TanhNet
@@ -22,6 +23,7 @@ NETWORKS: dict[str, type[Perceptron]] = {
     "sine": Siren,
     "relu": ReluNet,
     "relu-pe": PositionalReluNet,
+    "rbf": RbfNet,
     "tanh": TanhNet,
     "softplus": SoftplusNet,
     "gaussian": GaussianNet,

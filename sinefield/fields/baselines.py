@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from sinefield.fields.layers import (
     Affine,
+    Exponential,
     Gabor,
     Gaussian,
     Layer,
@@ -17,9 +18,11 @@ from sinefield.fields.layers import (
     Relu,
     Sine,
     Softplus,
+    Square,
     Tanh,
     VariableSine,
     octaves,
+    steps_aside,
 )
 from sinefield.fields.network import Perceptron
 from sinefield.fields.siren import Siren, check_omega
@@ -56,8 +59,42 @@ class PositionalReluNet(ReluNet):
         return [Affine(self.encoding.weight, self.encoding.bias), Sine(1.0), *super().layers()]
 
 
+@dataclass(eq=False, repr=False)
+class RbfNet(ReluNet):
+    """ReLU after `units` radial basis functions exp(-s² |x - c|²) with random centres c on [-1, 1] (as in the paper).
+
+    Their exponents are an affine map of squares, which is learnt like any other: first centres and widths, then all.
+    """
+
+    units: int = 1024
+    scale: float = 10.0
+
+    def __post_init__(self, generator: Generator | None) -> None:
+        super().__post_init__(generator)
+        self.encoding = _Encoding(steps_aside(self.in_dim))
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        (width, _), *others = super().weight_shapes()
+        return [(self.units, 2 * self.in_dim), (width, self.units), *others]
+
+    def activation(self, index: int) -> Layer:
+        return Exponential() if index == 0 else Relu()
+
+    def initialise(self, generator: Generator | None) -> None:
+        super().initialise(generator)
+        centres = torch.empty(self.units, self.in_dim).uniform_(-1, 1, generator=generator)
+        # -s² (x² - 2cx + c²) = -s²/2 ((1 - c) (x + 1)² + (1 + c) (x - 1)²) + s² (1 - c²)
+        with torch.no_grad():
+            self.weights[0].copy_(-(self.scale**2) / 2 * torch.cat([1 - centres, 1 + centres], dim=1))
+            self.biases[0].copy_(self.scale**2 * (1 - centres.square()).sum(dim=1))
+
+    def layers(self) -> list[Layer]:
+        affine = [self.affine(index) for index in range(self.depth + 3)]
+        return [Affine(self.encoding.weight, self.encoding.bias), Square(), *self.chained(affine)]
+
+
 class _Encoding(nn.Module):
-    """The fixed affine map of a positional encoding, as buffers that move with the network."""
+    """The fixed affine map of an encoding, as buffers that move with the network."""
 
     weight: Tensor
     bias: Tensor

@@ -147,6 +147,22 @@ class Gaussian(Pointwise):
 
 
 @dataclass(frozen=True)
+class Square(Pointwise):
+    """f(v) = v²."""
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        return (v * v, 2 * v, torch.full_like(v, 2.0), *[torch.zeros_like(v)] * (order - 2))[: order + 1]
+
+
+@dataclass(frozen=True)
+class Exponential(Pointwise):
+    """f(v) = exp(v), which is each of its derivatives."""
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        return (torch.exp(v),) * (order + 1)
+
+
+@dataclass(frozen=True)
 class VariableSine(Pointwise):
     """f(v) = sin(ω (|v| + 1) v), whose frequency grows with |v| (Liu et al., "FINER", CVPR 2024, equation 5).
 
@@ -206,6 +222,14 @@ def octaves(dim: int, count: int) -> Affine:
     weight = torch.kron(frequencies[:, None], torch.eye(dim))
     phase = torch.cat([torch.zeros(len(weight)), torch.full((len(weight),), math.pi / 2)])
     return Affine(torch.cat([weight, weight]), phase)
+
+
+def steps_aside(dim: int) -> Affine:
+    """x ↦ (x + 1, x - 1), whose squares every quadratic function without mixed terms is an affine map of.
+
+    (x + 1)² - (x - 1)² = 4x and (x + 1)² + (x - 1)² = 2x² + 2.
+    """
+    return Affine(torch.eye(dim).repeat(2, 1), torch.tensor([1.0, -1.0]).repeat_interleave(dim))
 
 
 def _sine(phase: Tensor, out: Tensor) -> None:

@@ -18,7 +18,7 @@ Source = Annotated[
 ]
 FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="A field, as `sinefield fit` writes it.")]
 Size = Annotated[str | None, typer.Option(metavar="N|WxH", help="The longest side in pixels, or width x height.")]
-Activation = "sine, relu, relu-pe, tanh, softplus, gaussian, finer or wire"
+Activation = "sine, relu, relu-pe, rbf, tanh, softplus, gaussian, finer or wire"
 Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 256 unless given.")]
 Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 3 unless given.")]
 FieldOut = Annotated[Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")]
@@ -38,7 +38,7 @@ Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the w
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")]
 Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of weights, batches and what is held out.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of weights, batches and what is held out.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, as the last line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and the JSON if that is asked.")]
