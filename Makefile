@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check setup clean
+.PHONY: demo test docs check setup clean
 
 demo: setup
 	$(BIN)/sinefield fit camera --size 256 --seconds 45 -o out/camera.safetensors --report out
@@ -12,10 +12,15 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "look at site/index.html"
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m pytest
 
 setup: .venv/installed
@@ -28,4 +33,4 @@ setup: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv out build *.egg-info
+	rm -rf .venv out build site *.egg-info
