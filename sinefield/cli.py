@@ -27,6 +27,7 @@ for verb in (
     verbs.blend,
     verbs.solve,
     verbs.invert,
+    verbs.reproduce,
     verbs.bench,
 ):
     app.command()(verb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ def invert(
     size: int = 1024,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Field:
     """log c, the logarithm of the velocity of a medium, from waves that were measured in it.
@@ -57,7 +60,7 @@ def invert(
         steps, seconds: when to stop, whichever comes first; 200 steps if neither is given.
         size: points of the equation in a step.
         seed: of weights and points.
-        device, progress: as for `fit`.
+        device, checkpoint, resume, progress: as for `fit`.
 
     Returns:
         The field of log c, zero where c is 1 (`velocity` is its exponential); `field.made` has the terms of the loss,
@@ -83,7 +86,18 @@ def invert(
     optimiser = Natural(list(function.parameters()), lr=0.5, noise=0.3)
     with Crew(medium.middle.device) as crew:
         medium.function.requires_grad_()
-        state, stopped = minimise(function, constraints, optimiser, stop, judge_every=10, progress=progress, crew=crew)
+        state, stopped = minimise(
+            function,
+            constraints,
+            optimiser,
+            stop,
+            judge_every=10,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            identity={**made, "size": size},
+            progress=progress,
+            crew=crew,
+        )
     finish(medium, state, stopped)
     medium.made |= {"parameters": sum(p.numel() for p in function.parameters()), "terms": state.terms}
     medium.made |= medium_quality(medium, survey)

@@ -39,6 +39,7 @@ FLOW = (
     ("compare", "bench", "shades"),
     ("plot", "export"),
     ("reports",),
+    ("reproduction",),
     ("terminal",),
     ("verbs",),
     ("cli",),

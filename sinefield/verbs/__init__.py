@@ -10,4 +10,5 @@ from sinefield.verbs.invert import invert as invert
 from sinefield.verbs.poisson import poisson as poisson
 from sinefield.verbs.prior import prior as prior
 from sinefield.verbs.render import render as render
+from sinefield.verbs.reproduce import reproduce as reproduce
 from sinefield.verbs.solve import solve as solve

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sinefield.terminal import console, field_path, follow_steps, progress_bar, tell_of
-from sinefield.verbs.options import Device, Json, Quiet, Seconds, Seed, Steps
+from sinefield.verbs.options import Checkpoint, Device, Json, Quiet, Resume, Seconds, Seed, Steps
 
 
 def invert(
@@ -26,6 +26,8 @@ def invert(
     seconds: Seconds = None,
     seed: Seed = 0,
     device: Device = "cpu",
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a picture of the velocity there.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -43,7 +45,16 @@ def invert(
     target, say = field_path(output or Path(f"{measured.name}.safetensors")), console(quiet)
     with progress_bar(say, "invert") as bar:
         watch = follow_steps(bar, steps, seconds, STEPS_OF_INVERSION)
-        field = invert_survey(measured, steps=steps, seconds=seconds, seed=seed, device=device, progress=watch)
+        field = invert_survey(
+            measured,
+            steps=steps,
+            seconds=seconds,
+            seed=seed,
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=watch,
+        )
     field.save(target)
     written = None
     if report is not None:
