@@ -251,8 +251,9 @@ def _measure(prior: Prior, album: Album, train: NDArray[np.int64], seed: int) ->
     """The mean and the spread of the codes of some pictures, of which all is seen, and the error that is left."""
     x, count, device = grid(album.size), len(train), prior.middle.device
     random = np.random.default_rng((seed, 0xC0DE))
-    found = prior.codes
-    if found is None:
+    if prior.codes is not None:
+        found = prior.codes.detach()
+    else:
         parts = np.array_split(random.permutation(count)[:MEASURED], -(-min(count, MEASURED) // JUDGED))
         seen = ((x.expand(len(part), -1, -1), values_of(album, train[part])) for part in parts)
         found = torch.cat([prior.infer(places.to(device), values.to(device)) for places, values in seen])
@@ -279,5 +280,5 @@ def _checksum(album: Album) -> int:
     """Of the names and the pixels."""
     checksum = zlib.crc32("\n".join(album.names).encode())
     for part in np.array_split(album.pixels, len(album) // MEASURED + 1):
-        checksum = zlib.crc32(np.ascontiguousarray(part), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
     return checksum

@@ -185,6 +185,9 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
             picture_at(values[index], as_colours(result["value"], header), title)
             slope = shown_at(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
             curvature = shown_at(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
+        room = top.colorbar(slope, ax=list(values), label=" ", aspect=12, pad=0.01).ax
+        room.clear()  # pictures have no scale, but stand above what has one
+        room.axis("off")
         top.colorbar(slope, ax=list(slopes), label="gradient, |∇Φ| per px", aspect=12, pad=0.01)
         top.colorbar(curvature, ax=list(curvatures), label="Laplacian, ΔΦ per px²", aspect=12, pad=0.01)
         axes = bottom.subplots()

@@ -49,9 +49,7 @@ FAST = {
 @pytest.mark.parametrize("page", BLOCKS)
 def test_what_a_page_says_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, value in FAST.items():
-        module, _, constant = f"sinefield.{name}".rpartition(".")
-        monkeypatch.setattr(import_module(module), constant, value)
+    hurry(monkeypatch)
     names = {}
     for language, block in BLOCKS[page]:
         if language == "python":
@@ -74,6 +72,13 @@ def test_every_public_name_has_its_place_on_the_site():
             assert re.search(rf"^::: sinefield\..*\b{name}$", said, re.MULTILINE), name
 
 
+def hurry(monkeypatch):
+    """Leave out what costs time."""
+    for name, value in FAST.items():
+        module, _, constant = f"sinefield.{name}".rpartition(".")
+        monkeypatch.setattr(import_module(module), constant, value)
+
+
 def short(block):
     """The same code with a few steps, and what is said of a shape asserted."""
     block = re.sub(r"\b(steps|seconds)=\d+", "steps=2", block)
@@ -91,6 +96,8 @@ def run(words):
     fits = words[0] in ("fit", "poisson", "blend", "compare", "solve")
     if fits and not {"--like", "--prior", "--width"} & set(words):
         words += ["--width", "16", "--depth", "1"]
+    if words[0] == "reproduce":
+        words += ["--share", "0.001"]
     if (fits or words[0] in ("invert", "fit-many") or words[:2] == ["prior", "fit"]) and "--steps" not in words:
         words += ["--steps", "2"]
     assert not cli.app([*words, "--quiet"], standalone_mode=False), words

@@ -135,7 +135,7 @@ def _drawn(axes: Axes, domain: Domain, shown: NDArray[Any], title: str, colours:
     drawn = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, extent=extent)
     axes.set(title=title, xticks=extent[:2], yticks=extent[2:])
     axes.set_xlabel(f"{domain.axes[-1]} in {domain.units[-1]}", labelpad=-8)
-    axes.set_ylabel(f"{domain.axes[-2]} in {domain.units[-2]}", labelpad=-8)
+    axes.set_ylabel(f"{domain.axes[-2]} in {domain.units[-2]}")
     axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
 
 

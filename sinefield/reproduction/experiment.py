@@ -50,7 +50,7 @@ class Measure(NamedTuple):
     more_is_better: bool | None
 
     def written(self, value: float | None) -> str:
-        return "-" if value is None or not math.isfinite(value) else self.form.format(value)
+        return "not reached" if value is None or not math.isfinite(value) else self.form.format(value)
 
 
 DECIBELS = Measure("{:.1f} dB", True)

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, NamedTuple
@@ -163,7 +164,7 @@ def _run(trial: Trial, setting: Setting, own: Path, told: Callable[[float, State
         "figures": finite(came.figures),
         "steps": came.steps,
         "seconds": round(came.seconds, 3),
-        "machine": machine(),
+        "machine": f"{machine()}, sinefield {version('sinefield')}",
         "date": datetime.date.today().isoformat(),
     }
     if came.field is not None:

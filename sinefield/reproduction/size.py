@@ -32,6 +32,8 @@ BUDGET = Budget(small=(30, 0), steps=0, seconds=600)
 WIDTH, DEPTH = 64, 3
 """Of the network."""
 
+JPEG = "as JPEG of no more bytes"
+
 BYTES, QUALITY = Measure("{:,.0f} bytes", None), Measure("{:.1f} dB", None)
 
 
@@ -43,10 +45,9 @@ def trials(setting: Setting) -> list[Trial]:
         found = {"float32": field.render(), "float16": halved(field).render()}
         count = field.made["parameters"]
         figures = {"in float32": 4.0 * count, "in float16": 2.0 * count}
+        found[JPEG] = jpeg(truth, 2 * count)
         figures |= {f"quality {name}": quality(array, truth) for name, array in found.items()}
-        return outcome(
-            field, figures, found=found["float16"], bytes=np.array(2 * count), jpeg=jpeg(truth, 2 * count), truth=truth
-        )
+        return outcome(field, figures, **found, truth=truth, bytes=np.array(2 * count))
 
     def stored(options: Options) -> Outcome:
         return Outcome({"raw": float(truth.nbytes), "as PNG": float(len(encoded(truth, "PNG")))}, 0.0, 0)
@@ -85,8 +86,8 @@ def draw(path: Path, shown: Shown) -> None:
     arrays = next(each for each in shown.values() if each)
     titles = {
         "truth": f"the samples, {arrays['truth'].nbytes:,} bytes",
-        "found": f"the function, {arrays['bytes']:,} bytes: {quality(arrays['found'], arrays['truth']):.1f} dB",
-        "jpeg": f"a JPEG of no more, {quality(arrays['jpeg'], arrays['truth']):.1f} dB",
+        "float16": f"the function, {arrays['bytes']:,} bytes: {quality(arrays['float16'], arrays['truth']):.1f} dB",
+        JPEG: f"a JPEG of no more, {quality(arrays[JPEG], arrays['truth']):.1f} dB",
     }
     with figure_at(path, (12, 4.4)) as figure:
         for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
@@ -96,7 +97,7 @@ def draw(path: Path, shown: Shown) -> None:
 SIZE = Experiment(
     claim="The weights are fewer bytes than the samples (supplement, section 8)",
     measures={"raw": BYTES, "as PNG": BYTES, "in float32": BYTES, "in float16": BYTES}
-    | {f"quality {name}": QUALITY for name in ("float32", "float16")},
+    | {f"quality {name}": QUALITY for name in ("float32", "float16", JPEG)},
     trials=trials,
     draw=draw,
 )
