@@ -138,7 +138,7 @@ RATES = {
     "sine": 1e-3,
     "relu": 1e-2,
     "relu-pe": 1e-2,
-    "rbf": 1e-2,
+    "rbf": 5e-3,
     "tanh": 1e-2,
     "softplus": 1e-2,
     "gaussian": 2e-3,

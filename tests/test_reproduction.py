@@ -206,7 +206,12 @@ def test_the_verb_writes_a_page_and_asks_for_what_is_missing(tmp_path):
     again = run_verb("reproduce", "init", "-o", tmp_path / "out", "--share", "0.1", cwd=tmp_path)
     assert again.returncode == 2
     assert "another folder" in again.stderr
-    for arguments, message in (("nothing",), "there is no experiment"), (("init", "--budget", "big"), "no budget"):
+    (tmp_path / "file").touch()
+    for arguments, message in (
+        (("nothing",), "there is no experiment"),
+        (("init", "--budget", "big"), "no budget"),
+        (("init", "-o", "file"), "file"),
+    ):
         done = run_verb("reproduce", *arguments, cwd=tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
         assert message in done.stderr

@@ -18,6 +18,7 @@ from sinefield.bench import machine
 from sinefield.checkpoint import finite
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic
+from sinefield.reports.folder import prepare
 from sinefield.reproduction import EXPERIMENTS
 from sinefield.reproduction.experiment import Array, Experiment, Setting, Trial
 from sinefield.state import State
@@ -116,8 +117,8 @@ def _planned(name: str, setting: Setting) -> list[Trial] | str:
         return f"not run: it needs {' and '.join(lacking)}; say --data FOLDER"
     try:
         return EXPERIMENTS[name].trials(setting)
-    except InputError as error:
-        return f"failed: {error}"
+    except Exception as error:  # the other experiments go on
+        return f"failed: {type(error).__name__}: {one_line(error)}"
 
 
 def _report(name: str, trials: Sequence[Trial], folder: Path, setting: Setting, follow: Follow) -> Report:
@@ -227,10 +228,15 @@ def _agree(folder: Path, setting: Setting) -> None:
     """Results of two settings are not mixed."""
     stated = {"budget": setting.budget, "share": setting.share, "seed": setting.seed, "device": setting.device}
     path = folder / SETTING
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.exists() and (before := json.loads(path.read_text())) != stated:
-        had = ", ".join(f"--{name} {value}" for name, value in before.items())
-        raise InputError(f"{folder} holds results of {had}; name another folder with -o")
+    prepare(folder)
+    if path.exists():
+        try:
+            before = json.loads(path.read_text())
+            had = ", ".join(f"--{name} {value}" for name, value in before.items())
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(f"{path} cannot be read ({one_line(error)}); name another folder with -o") from error
+        if before != stated:
+            raise InputError(f"{folder} holds results of {had}; name another folder with -o")
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(stated) + "\n")
 
