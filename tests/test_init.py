@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.stats import arcsine, kstest
 
-from sinefield.fields import Siren
+from sinefield.fields import RbfNet, Siren
+from sinefield.fields.layers import through
 from sinefield.init import preactivation_std, siren_uniform_
 
 WIDTHS = (64, 256, 1024)
@@ -102,3 +103,16 @@ def test_a_seeded_generator_leaves_the_global_one_alone():
     one, two = (Siren(2, 1, width=8, generator=torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_radial_basis_functions_begin_with_centres_in_the_domain(dim):
+    network = RbfNet(dim, 1, 8, units=50, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(40, dim) * 2 - 1
+    found = through(network.layers()[:4], x)
+    # each is exp(-s² |x - c|²), whose weights of (x + 1)² and (x - 1)² say c
+    centres = 1 + 2 * network.weights[0][:, :dim] / network.scale**2
+    assert centres.abs().max() <= 1
+    assert centres.min() < -0.8
+    truth = torch.exp(-(network.scale**2) * (x[:, None] - centres).square().sum(-1))
+    assert torch.allclose(found, truth, atol=1e-3)

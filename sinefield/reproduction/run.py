@@ -118,7 +118,7 @@ def _planned(name: str, setting: Setting) -> list[Trial] | str:
     try:
         return EXPERIMENTS[name].trials(setting)
     except Exception as error:  # the other experiments go on
-        return f"failed: {type(error).__name__}: {one_line(error)}"
+        return f"failed: {_why(error)}"
 
 
 def _report(name: str, trials: Sequence[Trial], folder: Path, setting: Setting, follow: Follow) -> Report:
@@ -135,7 +135,7 @@ def _report(name: str, trials: Sequence[Trial], folder: Path, setting: Setting, 
         try:
             result = _kept(own) or _run(trial, setting, own, told)
         except Exception as error:  # the others may yet come to something
-            trouble.append(f"{trial.name} failed: {type(error).__name__}: {one_line(error)}")
+            trouble.append(f"{trial.name} failed: {_why(error)}")
             continue
         rows += _rows(name, experiment, trial, result)
         machines[f"{result['machine']}, {result['date']}"] = None
@@ -146,7 +146,7 @@ def _report(name: str, trials: Sequence[Trial], folder: Path, setting: Setting, 
         if any(arrays.values()):
             experiment.draw(figure, arrays)
     except Exception as error:  # the figures of hours must not be lost for a picture
-        trouble.append(f"the picture failed: {type(error).__name__}: {one_line(error)}")
+        trouble.append(f"the picture failed: {_why(error)}")
     there = figure if figure.exists() else None
     return Report(name, rows, verdicts(experiment, rows), trouble, there, list(machines))
 
@@ -239,6 +239,11 @@ def _agree(folder: Path, setting: Setting) -> None:
             raise InputError(f"{folder} holds results of {had}; name another folder with -o")
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(stated) + "\n")
+
+
+def _why(error: Exception) -> str:
+    """What is the user's to mend says so itself; of anything else the type tells as much as the message."""
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {one_line(error)}"
 
 
 def _slug(name: str) -> str:

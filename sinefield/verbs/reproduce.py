@@ -80,13 +80,15 @@ def reproduce(
         tell({"page": str(page), "rows": rows, "verdicts": said, "trouble": trouble}, as_json, quiet)
     elif not quiet:
         for report in reports:
-            shown = Table(box=None, title=f"\n{report.name}", title_justify="left")
+            Console().print(f"\n[bold]{report.name}")
+            shown = Table(box=None)
             for row in map(cells, report.rows):
                 if not shown.columns:
                     for column in list(row)[1:]:
                         shown.add_column(column, overflow="fold")
                 shown.add_row(*map(escape, list(row.values())[1:]))
-            Console().print(shown)
+            if shown.columns:
+                Console().print(shown)
             for line in (*report.verdicts, *report.trouble):
                 Console().print(line, markup=False, highlight=False)
         say.print(f"table and pictures: {page}", markup=False)
