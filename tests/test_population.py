@@ -5,7 +5,6 @@ import os
 import signal as signals_of_the_system
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -132,15 +131,3 @@ def test_large_pictures_are_fitted_a_few_at_a_time():
     large = [from_array(np.zeros((256, 256, 1), dtype=np.float32), channel_axis=-1)] * 5
     assert [len(group) for group in _groups(large)] == [2, 2, 1]
     assert [len(group) for group in _groups(pictures(70))] == [32, 32, 6]
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_an_interruption_ends_what_is_under_way(threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        threading.Timer(1.0, os.kill, (os.getpid(), signals_of_the_system.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
-            list(fit_many(pictures(3), steps=10**7))
-    finally:
-        torch.set_num_threads(before)
