@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from sinefield.field import Field
-from sinefield.fit import fit
-from sinefield.recipes import RECIPES
+from sinefield.cli.console import parse_crop
+from sinefield.field.field import Field
 from sinefield.signals.formats import read
-from sinefield.terminal import parse_crop
+from sinefield.tasks.fit import fit
+from sinefield.training.recipes import RECIPES
 
 FACTORS = (0.3, 1.0, 3.0)
 TIMES = (10, 30, 60, 120, 300, 600, 1200)

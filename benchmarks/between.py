@@ -14,10 +14,10 @@ import argparse
 import numpy as np
 
 from benchmarks.pictures import middle
-from sinefield.fit import fit
 from sinefield.metrics import psnr
 from sinefield.signals import grey, read_image
 from sinefield.signals.image import from_pixels
+from sinefield.tasks.fit import fit
 
 
 def bicubic(pixels: np.ndarray) -> np.ndarray:

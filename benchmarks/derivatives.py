@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sinefield.bench import ORDERS, interleaved, nested_step, our_step, said, with_all_threads
-from sinefield.crew import Crew
-from sinefield.fields import Siren
+from sinefield.experiments.bench import ORDERS, interleaved, nested_step, our_step, said, with_all_threads
+from sinefield.networks import Siren
+from sinefield.parallel import Crew
 
 
 def ours(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:

@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from sinefield.bench import machine, markdown
-from sinefield.invert import invert
-from sinefield.problems import helmholtz, square, travel_time, wave
-from sinefield.problems.helmholtz import slowness
+from sinefield.experiments.bench import machine, markdown
+from sinefield.problems.eikonal import travel_time
+from sinefield.problems.helmholtz import helmholtz, slowness
 from sinefield.problems.inversion import read_survey, simulated
-from sinefield.solve import OPTIMISERS, solve
+from sinefield.problems.poisson import square
+from sinefield.problems.wave import wave
+from sinefield.tasks.invert import invert
+from sinefield.tasks.solve import OPTIMISERS, solve
 
 
 def optimisers(seconds: float) -> list[dict[str, str]]:

@@ -30,8 +30,8 @@ def make(options: argparse.Namespace) -> str:
 
 
 def fit(options: argparse.Namespace) -> str:
-    from sinefield.fit import fit
     from sinefield.signals import read_image
+    from sinefield.tasks.fit import fit
 
     start = time.perf_counter()
     signal = read_image(options.folder / "giant.tif")
@@ -42,8 +42,8 @@ def fit(options: argparse.Namespace) -> str:
 
 
 def render(options: argparse.Namespace) -> str:
-    from sinefield.field import load
-    from sinefield.render import window
+    from sinefield.field.evaluate import window
+    from sinefield.field.field import load
     from sinefield.signals.image import write_pixels
 
     field = load(options.folder / "giant.safetensors")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from sinefield.fields import NETWORKS
-from sinefield.fit import fit
-from sinefield.recipes import RECIPES
+from sinefield.networks import NETWORKS
 from sinefield.signals import read_image, resized
+from sinefield.tasks.fit import fit
+from sinefield.training.recipes import RECIPES
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from sinefield.fit import fit
-from sinefield.recipes import RECIPES
 from sinefield.signals import Signal, read_image
 from sinefield.signals.image import from_pixels
+from sinefield.tasks.fit import fit
+from sinefield.training.recipes import RECIPES
 
 
 def middle(signal: Signal, size: int) -> Signal:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import sinefield as sf
-from sinefield.bench import machine
+from sinefield.experiments.bench import machine
 
 
 def main() -> None:

@@ -11,15 +11,15 @@ import sys
 from pathlib import Path
 
 from benchmarks.derivatives import resident
-from sinefield.bench import machine, markdown, rendering
+from sinefield.experiments.bench import machine, markdown, rendering
 
 
 def print_peak(side: int) -> None:
     """MiB that rendering adds to this process, without what it returns."""
     from sinefield.domain import from_samples
-    from sinefield.fields import Siren
-    from sinefield.fields.on_domain import OnDomain
-    from sinefield.render import on_grid
+    from sinefield.field.evaluate import on_grid
+    from sinefield.networks import Siren
+    from sinefield.networks.on_domain import OnDomain
 
     domain = from_samples((side, side))
     field = OnDomain(Siren(2, 1), domain)

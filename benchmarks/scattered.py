@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from sinefield.fit import fit
 from sinefield.signals.points import from_points
+from sinefield.tasks.fit import fit
 
 FRESH = 10_000
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from sinefield.metrics import between
-from sinefield.shape import fit_shape, shape_quality
-from sinefield.signals.surface import Mesh, Surface, pieces, read_surface, signed_distances, watertight
+from sinefield.signals.mesh import Mesh, between, pieces, watertight
+from sinefield.signals.surface import Surface, read_surface, signed_distances
+from sinefield.tasks.shape import fit_shape, shape_quality
 
 COLUMNS = {
     "chamfer": "{:.4%}",

@@ -11,8 +11,8 @@ import argparse
 
 import numpy as np
 
-from sinefield.fit import fit
 from sinefield.signals.audio import from_waveform
+from sinefield.tasks.fit import fit
 
 
 def main() -> None:

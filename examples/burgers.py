@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 import sinefield as sf
-from sinefield.fields.on_domain import OnDomain
-from sinefield.samplers import boundary, sobol
+from sinefield.networks.on_domain import OnDomain
+from sinefield.sampling.collocation import boundary, sobol
 
 VISCOSITY = 0.05
 

@@ -5,9 +5,10 @@ import torch
 from scipy.special import j0, jn_zeros
 
 import sinefield as sf
-from sinefield.operators import hessian, jacobian
-from sinefield.regions import Region, ball
-from sinefield.samplers import Batch, boundary, sobol
+from sinefield.domain import Region, ball
+from sinefield.jets.operators import hessian, jacobian
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import boundary, sobol
 
 K = jn_zeros(0, 1)[0]
 """J₀(K) = 0, so that the rim is cold."""

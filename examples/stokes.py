@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 import sinefield as sf
-from sinefield.operators import divergence, jacobian, laplacian
-from sinefield.samplers import boundary, sobol
+from sinefield.jets.operators import divergence, jacobian, laplacian
+from sinefield.sampling.collocation import boundary, sobol
 
 PI = np.pi
 SCALE = 4 * PI**2

@@ -4,8 +4,9 @@ import torch
 
 import sinefield as sf
 from sinefield.domain import box
-from sinefield.fields.on_domain import OnDomain
-from sinefield.samplers import Batch, sobol
+from sinefield.networks.on_domain import OnDomain
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import sobol
 
 
 def main() -> None:

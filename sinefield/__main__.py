@@ -1,6 +1,6 @@
 """`python -m sinefield` is `sinefield`."""
 
-from sinefield.cli import main
+from sinefield.cli.main import main
 
 if __name__ == "__main__":
     main()

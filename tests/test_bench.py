@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from sinefield import bench
-from sinefield.crew import Crew
-from sinefield.fields import Siren
+from sinefield.experiments import bench
+from sinefield.networks import Siren
+from sinefield.parallel import Crew
 
 
 def test_each_table_is_whole():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sinefield.fields import NETWORKS
+from sinefield.networks import NETWORKS
 from tests.verbs import report, run
 
 SMALL = ("--size", "24", "--width", "24", "--depth", "1")

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 import sinefield as sf
-from sinefield import checkpoint
+from sinefield import serialization
 from sinefield.domain import box
-from sinefield.field import Field
-from sinefield.fields import Siren
-from sinefield.fields.beside import Beside
-from sinefield.fields.condition import Apart, Condition, Sources, Walls, Window
-from sinefield.fields.on_domain import OnDomain
-from sinefield.jacobian import linearised
+from sinefield.field.field import Field
 from sinefield.jets import autograd, derivative, propagate, taylor
-from sinefield.samplers import Batch
+from sinefield.networks import Siren
+from sinefield.networks.concat import Beside
+from sinefield.networks.hard_constraint import Apart, Condition, Sources, Walls, Window
+from sinefield.networks.on_domain import OnDomain
+from sinefield.sampling.batch import Batch
 from sinefield.signals import Header
+from sinefield.training.optimizers.jacobian import linearised
 from tests.test_taylor import nested
 
 DOMAIN = box((0.0, -1.0), (2.0, 3.0))
@@ -284,8 +284,8 @@ def test_a_condition_that_a_file_cannot_describe_is_refused(tmp_path):
 )
 def test_a_file_with_an_unknown_condition_is_refused(changed, tmp_path):
     field(Walls(DOMAIN.lower, DOMAIN.upper)).save(path := tmp_path / "a.safetensors")
-    tensors, header = checkpoint.read(path, "field")
-    checkpoint.write(path, "field", tensors, header | {"condition": changed})
+    tensors, header = serialization.read(path, "field")
+    serialization.write(path, "field", tensors, header | {"condition": changed})
     with pytest.raises(sf.InputError, match="header that does not describe a field"):
         sf.load(path)
 

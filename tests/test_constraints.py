@@ -6,13 +6,14 @@ import torch
 from scipy.stats import kstest
 
 import sinefield as sf
-from sinefield.constraints import Constraint
-from sinefield.crew import Crew
+from sinefield.constraints.constraint import Constraint
 from sinefield.domain import box
-from sinefield.fit import minimise
-from sinefield.loop import Stop
-from sinefield.loss import add_gradient
-from sinefield.samplers import Batch, boundary, grid, sobol, surface, uniform
+from sinefield.parallel import Crew
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import boundary, grid, sobol, surface, uniform
+from sinefield.training.loop import Stop
+from sinefield.training.loss import add_gradient
+from sinefield.training.minimize import minimise
 
 BOX = box((0, -1, 10), (2, 3, 11))
 

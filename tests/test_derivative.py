@@ -7,11 +7,11 @@ from torch import nn
 
 from sinefield.domain import Domain
 from sinefield.errors import InputError
-from sinefield.field import Field
-from sinefield.fields import NETWORKS, Siren
-from sinefield.fields.layers import Affine, Sine
-from sinefield.fields.on_domain import OnDomain
+from sinefield.field.field import Field
 from sinefield.jets import Derivative, autograd, derivative, propagate
+from sinefield.networks import NETWORKS, Siren
+from sinefield.networks.layers import Affine, Sine
+from sinefield.networks.on_domain import OnDomain
 from sinefield.signals import from_array
 from tests.test_jets import assert_close, network, points
 from tests.test_taylor import Given

@@ -15,7 +15,8 @@ from PIL import Image
 from scipy.io import savemat
 
 import sinefield
-from sinefield import cli, from_array
+from sinefield import from_array
+from sinefield.cli import main
 from sinefield.problems.helmholtz import finite_differences
 from sinefield.signals.video import write_video
 

@@ -12,13 +12,15 @@ from scipy.io import savemat
 from scipy.special import j0
 
 import sinefield as sf
-from sinefield.invert import invert, velocity
 from sinefield.jets import autograd
-from sinefield.problems import helmholtz, square, travel_time, wave
-from sinefield.problems.helmholtz import finite_differences, hankel, layers, slowness, source_terms
+from sinefield.problems.eikonal import travel_time
+from sinefield.problems.helmholtz import finite_differences, hankel, helmholtz, layers, slowness, source_terms
 from sinefield.problems.inversion import Survey, inversion, read_survey, simulated
-from sinefield.samplers import Batch
-from sinefield.solve import shown, solve
+from sinefield.problems.poisson import square
+from sinefield.problems.wave import wave
+from sinefield.sampling.batch import Batch
+from sinefield.tasks.invert import invert, velocity
+from sinefield.tasks.solve import shown, solve
 
 
 def relative(found, wanted):
@@ -335,7 +337,8 @@ def test_the_verbs(tmp_path):
 def test_what_moves_has_a_film(tmp_path):
     import av
 
-    from sinefield.reports import medium_report, solution_report
+    from sinefield.reports.medium import medium_report
+    from sinefield.reports.solution import solution_report
 
     problem = helmholtz(size=32)
     field = solve(problem, width=8, depth=0, steps=2)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 import sinefield as sf
-from sinefield import checkpoint
+from sinefield import serialization
 from sinefield.errors import InputError
-from sinefield.fields import NETWORKS
+from sinefield.networks import NETWORKS
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,9 @@ def test_a_header_that_claims_a_terabyte_is_refused(tmp_path, data):
 def signed(tmp_path, field, change):
     """A file whose digest is right and whose header says something else."""
     field.save(path := tmp_path / "made.safetensors")
-    tensors, header = checkpoint.read(path, "field")
+    tensors, header = serialization.read(path, "field")
     change(header)
-    checkpoint.write(path, "field", tensors, header)
+    serialization.write(path, "field", tensors, header)
     return path.read_bytes()
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import sinefield as sf
-from sinefield import fit as fit_function
 from sinefield.errors import InputError
-from sinefield.fields import NETWORKS
-from sinefield.recipes import RECIPES, natural_omega, recipe_for
+from sinefield.networks import NETWORKS
 from sinefield.signals.image import from_pixels
-from sinefield.state import State
+from sinefield.tasks import fit as fit_function
+from sinefield.training.checkpoint import State
+from sinefield.training.recipes import RECIPES, natural_omega, recipe_for
 
 
 def waves(height=48, width=80):
@@ -285,7 +285,7 @@ def test_the_best_weights_are_kept_not_the_last():
     """A rate that is far too high: the quality wanders, and what is returned is the best that was seen."""
     from dataclasses import replace
 
-    from sinefield.recipes import RECIPES, adam
+    from sinefield.training.recipes import RECIPES, adam
 
     RECIPES["wild"] = replace(RECIPES["default"], optimiser=adam, rate={"sine": 3e-3})
     try:
@@ -300,10 +300,10 @@ def test_the_best_weights_are_kept_not_the_last():
 
 
 def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
-    from sinefield.constraints import Constraint
-    from sinefield.fit import minimise
-    from sinefield.loop import Stop
-    from sinefield.samplers import Batch
+    from sinefield.constraints.constraint import Constraint
+    from sinefield.sampling.batch import Batch
+    from sinefield.training.loop import Stop
+    from sinefield.training.minimize import minimise
 
     siren = sf.Siren(1, 1, width=16, depth=1, generator=torch.Generator().manual_seed(0))
     x = torch.linspace(-1, 1, 64)[:, None]
@@ -329,10 +329,10 @@ def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
 
 
 def test_a_loss_that_is_never_finite_ends():
-    from sinefield.constraints import Constraint
-    from sinefield.fit import minimise
-    from sinefield.loop import Stop
-    from sinefield.samplers import Batch
+    from sinefield.constraints.constraint import Constraint
+    from sinefield.sampling.batch import Batch
+    from sinefield.training.loop import Stop
+    from sinefield.training.minimize import minimise
 
     siren = sf.Siren(1, 1, width=4, depth=0)
     sampler = lambda step: Batch(torch.zeros(3, 1), torch.full((3, 1), float("nan")))  # noqa: E731

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.stats import arcsine, kstest
 
-from sinefield.fields import RbfNet, Siren
-from sinefield.fields.layers import through
-from sinefield.init import preactivation_std, siren_uniform_
+from sinefield.networks import RbfNet, Siren
+from sinefield.networks.init import preactivation_std, siren_uniform_
+from sinefield.networks.layers import through
 
 WIDTHS = (64, 256, 1024)
 DEPTHS = (3, 20)

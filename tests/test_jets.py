@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from sinefield.errors import InputError
-from sinefield.fields import NETWORKS, Siren
-from sinefield.fields.layers import Affine, Sine
 from sinefield.jets import autograd, propagate, reference
 from sinefield.jets import propagate as propagate_function
+from sinefield.networks import NETWORKS, Siren
+from sinefield.networks.layers import Affine, Sine
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import sinefield
 from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.signals import from_array
-from sinefield.signals.labelled import from_xarray, labelled
+from sinefield.signals.labeled import from_xarray, labelled
 
 xarray = pytest.importorskip("xarray")
 

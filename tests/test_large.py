@@ -14,8 +14,8 @@ from PIL import Image
 from sinefield.errors import InputError
 from sinefield.signals import from_array, grey, image, read_image, resized, scratch
 from sinefield.signals.array import read_array, write_array
+from sinefield.signals.chunks import regrouped
 from sinefield.signals.image import from_pixels, write_image, write_pixels
-from sinefield.signals.pieces import regrouped
 from sinefield.signals.signal import MAX_SAMPLES
 
 RNG = np.random.default_rng(0)

@@ -6,11 +6,11 @@ import torch
 from torch.func import functional_call, jacrev
 
 import sinefield as sf
-from sinefield.fields import NETWORKS
-from sinefield.fields.on_domain import OnDomain
-from sinefield.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
-from sinefield.problems.regression import regression
-from sinefield.samplers import Batch
+from sinefield.constraints.regression import regression
+from sinefield.networks import NETWORKS
+from sinefield.networks.on_domain import OnDomain
+from sinefield.sampling.batch import Batch
+from sinefield.training.optimizers.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
 
 
 def problem(network="sine", channels=2, noise=1e-4):

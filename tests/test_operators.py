@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from sinefield.errors import InputError
-from sinefield.fields.layers import Affine, Sine
 from sinefield.jets import Jet, autograd, derivative, propagate
-from sinefield.operators import biharmonic, curl, divergence, gradient, hessian, jacobian, laplacian
+from sinefield.jets.operators import biharmonic, curl, divergence, gradient, hessian, jacobian, laplacian
+from sinefield.networks.layers import Affine, Sine
 from tests.test_derivative import nested
 from tests.test_jets import assert_close, network, points
 from tests.test_taylor import Given

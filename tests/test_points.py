@@ -11,7 +11,8 @@ import torch
 import sinefield as sf
 from sinefield.errors import InputError
 from sinefield.signals import from_array, pace
-from sinefield.signals.points import from_points, read_places, read_points, write_points
+from sinefield.signals.points import from_points
+from sinefield.signals.table import read_places, read_points, write_points
 
 RANDOM = np.random.default_rng(0)
 PLACES = RANDOM.random((50, 3)) * (1, 10, 100)

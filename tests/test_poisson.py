@@ -7,12 +7,12 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import lsqr, spsolve
 
 import sinefield as sf
+from sinefield.constraints.walk_on_spheres import walk_out
 from sinefield.errors import InputError
+from sinefield.field.evaluate import on_grid
 from sinefield.metrics import psnr
-from sinefield.render import on_grid
 from sinefield.signals import estimate_gradient, grey
 from sinefield.signals.image import from_pixels
-from sinefield.walks import walk_out
 
 
 def blobs(height=40, width=56):

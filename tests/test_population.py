@@ -14,10 +14,11 @@ from PIL import Image
 
 import sinefield as sf
 from sinefield import InputError, fit_many
-from sinefield.fields import Population, Siren
-from sinefield.population import _groups, fitted
+from sinefield.networks import Population, Siren
+from sinefield.priors.meta_learning import fitted
 from sinefield.signals import from_array
 from sinefield.signals.image import from_pixels
+from sinefield.tasks.fit_many import _groups
 from tests.test_prior import blobs
 from tests.verbs import report, run
 

@@ -6,13 +6,15 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sinefield import InputError, Prior, Space, inpaint, learn, load_prior, read_album
-from sinefield.fields import ENCODERS, HEADS
-from sinefield.inpaint import beginning, errors, interpolation_errors, seen_at_random
-from sinefield.learn import parted, space_for, unseen
-from sinefield.prior import grid, observed
+from sinefield import InputError, Prior, Space, load_prior, read_album
+from sinefield.networks import ENCODERS, HEADS
+from sinefield.priors import fit_prior, inpaint
+from sinefield.priors.data import Album, seen_at_random, squared
+from sinefield.priors.evaluate import errors, interpolation_errors
+from sinefield.priors.fit_prior import parted, space_for, unseen
+from sinefield.priors.inpaint import beginning
+from sinefield.priors.prior import grid, observed
 from sinefield.signals import from_array
-from sinefield.signals.album import Album, squared
 from sinefield.signals.image import from_pixels
 from tests.verbs import report, run
 
@@ -124,7 +126,7 @@ def test_all_networks_of_a_head_begin_as_sirens_do(head):
 
 
 def test_the_loss_is_the_papers_at_the_papers_size():
-    from sinefield.learn import _descend, _Seen
+    from sinefield.priors.fit_prior import _descend, _Seen
 
     album = Album(blobs(8, 32), tuple("abcdefgh"))
     space = space_for(album.size, album.channels, "paper", features=4, halvings=1)
@@ -209,7 +211,7 @@ def test_other_ways_to_a_code(encoder, album):
 
 
 def test_a_meta_learned_start_fits_in_a_handful_of_steps(album):
-    from sinefield import fit
+    from sinefield.tasks import fit
 
     prior = learn(album, Space(SIZE, encoder="meta", **SMALL), steps=60, rate=2e-3)
     picture = album.signal(int(unseen(prior, album)[0]))

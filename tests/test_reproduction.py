@@ -10,11 +10,11 @@ import trimesh
 from PIL import Image
 
 from sinefield import InputError, from_array
-from sinefield.reproduction import EXPERIMENTS, Setting
-from sinefield.reproduction.derivative import LAYERS, ripples
-from sinefield.reproduction.experiment import Budget, Experiment, Measure, Outcome, Sample, Trial
-from sinefield.reproduction.run import RESULT, Row, reproduce, verdicts
-from sinefield.reproduction.size import encoded, jpeg
+from sinefield.experiments import EXPERIMENTS
+from sinefield.experiments.derivative import LAYERS, ripples
+from sinefield.experiments.experiment import Budget, Experiment, Measure, Outcome, Sample, Setting, Trial
+from sinefield.experiments.run import RESULT, Row, reproduce, verdicts
+from sinefield.experiments.size import encoded, jpeg
 from sinefield.signals.audio import from_waveform, write_audio
 from sinefield.signals.video import write_video
 from tests.test_docs import hurry

@@ -8,11 +8,12 @@ import torch
 from scipy.stats import chisquare, kstest
 
 import sinefield as sf
-from sinefield.constraints import Constraint
-from sinefield.domain import box
-from sinefield.refinement import refined
-from sinefield.regions import Region, ball
-from sinefield.samplers import Batch, boundary, growing, held, sobol, uniform
+from sinefield.constraints.adaptive import refined
+from sinefield.constraints.constraint import Constraint
+from sinefield.domain import Region, ball, box
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import boundary, sobol, uniform
+from sinefield.sampling.schedules import growing, held
 
 CENTRE, RADIUS = (3.0, -1.0), 0.5
 DISC = ball(CENTRE, RADIUS)

@@ -6,9 +6,9 @@ import sys
 import pytest
 import torch
 
-from sinefield.fields import NETWORKS, Network
-from sinefield.fields.layers import Affine, Sine
 from sinefield.jets import autograd, forward, propagate, reference, reverse
+from sinefield.networks import NETWORKS, Network
+from sinefield.networks.layers import Affine, Sine
 
 SCHEMES = {
     "reference, order 1": (1, lambda layers, x: reference.propagate(layers, x, 1)),

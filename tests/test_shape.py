@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sinefield.shape
 import torch
 import trimesh
 from PIL import Image
 from torch import nn
 
 import sinefield as sf
-import sinefield.shape
-from sinefield import operators
-from sinefield.contour import _Lattice, _passed
-from sinefield.problems.eikonal import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
-from sinefield.samplers import Batch
-from sinefield.signals.surface import Mesh, pieces, watertight
-from sinefield.view import looking, views
+from sinefield.constraints.signed_distance import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
+from sinefield.field.contour import _Lattice, _passed
+from sinefield.field.sphere_trace import looking, views
+from sinefield.jets import operators
+from sinefield.sampling.batch import Batch
+from sinefield.signals.mesh import Mesh, pieces, watertight
 from tests.verbs import report, run
 
 RING, TUBE = 0.7, 0.3

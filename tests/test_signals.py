@@ -7,8 +7,9 @@ from scipy.stats import chisquare
 import sinefield as sf
 from sinefield.domain import box, from_samples, stretched
 from sinefield.errors import InputError
-from sinefield.render import window
-from sinefield.samplers import Shuffled, pieces, shuffled, split, take
+from sinefield.field.evaluate import window
+from sinefield.sampling.data import pieces, shuffled, split, take
+from sinefield.sampling.permutation import Shuffled
 
 
 def test_samples_sit_where_the_user_says():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sinefield.soap import ADAM, BETAS, EPS, WARM, Soap, averaged
+from sinefield.training.optimizers.soap import ADAM, BETAS, EPS, WARM, Soap, averaged
 
 
 def test_it_begins_as_adam_with_a_growing_rate():

@@ -5,18 +5,10 @@ import pytest
 import trimesh
 
 import sinefield as sf
-from sinefield.metrics import between, to_mesh
-from sinefield.signals.flood import flooded
+from sinefield.signals.flood_fill import flooded
 from sinefield.signals.formats import read
-from sinefield.signals.surface import (
-    Mesh,
-    distances_around,
-    pieces,
-    read_surface,
-    signed_distances,
-    watertight,
-    write_mesh,
-)
+from sinefield.signals.mesh import Mesh, between, pieces, to_mesh, watertight, write_mesh
+from sinefield.signals.surface import distances_around, read_surface, signed_distances
 
 
 def ball(level=3, radius=1.0, at=(0.0, 0.0, 0.0)):

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from sinefield.errors import InputError
-from sinefield.fields import NETWORKS, Network, Siren
-from sinefield.fields.layers import Affine, Gaussian, Relu, Sine, Softplus, Tanh, VariableSine
 from sinefield.jets import derivative, taylor
+from sinefield.networks import NETWORKS, Network, Siren
+from sinefield.networks.layers import Affine, Gaussian, Relu, Sine, Softplus, Tanh, VariableSine
 from tests.test_jets import assert_close, network, points
 
 ACTIVATIONS = [Sine(30.0), Relu(), Tanh(), Softplus(), Gaussian(10.0), VariableSine(30.0)]

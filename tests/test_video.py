@@ -16,8 +16,8 @@ from PIL import Image
 
 from sinefield.domain import from_samples
 from sinefield.errors import InputError
+from sinefield.signals.chunks import regrouped
 from sinefield.signals.image import from_pixels, read_image, resized
-from sinefield.signals.pieces import regrouped
 from sinefield.signals.signal import Header
 from sinefield.signals.video import VIDEO_SUFFIXES, WRITABLE, check_video, read_video, write_frames, write_video
 

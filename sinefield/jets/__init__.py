@@ -1,9 +1,9 @@
 """Exact derivatives of fields."""
 
-from sinefield.jets.derivative import Derivative as Derivative
-from sinefield.jets.derivative import derivative as derivative
+from sinefield.jets.derivative_network import Derivative as Derivative
+from sinefield.jets.derivative_network import derivative as derivative
+from sinefield.jets.dispatch import propagate as propagate
 from sinefield.jets.jet import Jet as Jet
-from sinefield.jets.propagate import propagate as propagate
 from sinefield.jets.reference import Tap as Tap
-from sinefield.jets.taylor import taylor as taylor
-from sinefield.jets.workspace import Workspace as Workspace
+from sinefield.jets.taylor_mode import taylor as taylor
+from sinefield.parallel import Workspace as Workspace

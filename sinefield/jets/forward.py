@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sinefield.fields.layers import Affine, Layer, Pointwise, Rescale
 from sinefield.jets.jet import Jet
-from sinefield.jets.workspace import Workspace
+from sinefield.networks.layers import Affine, Layer, Pointwise, Rescale
+from sinefield.parallel import Workspace
 
 
 def propagate(layers: Sequence[Layer], x: Tensor, order: int, space: Workspace | None = None) -> Jet:

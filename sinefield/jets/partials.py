@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from sinefield.errors import InputError
-from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
+from sinefield.networks.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 
 Index = tuple[int, ...]
 Splits = tuple[tuple[int, Index, Index], ...]

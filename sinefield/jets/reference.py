@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 from sinefield.jets.jet import Jet, coordinates
+from sinefield.networks.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 
 Tap = list[tuple[Affine, Jet, Jet]]
 """Affine layers with the jets that entered and left them: all that the derivatives by the parameters are made of."""

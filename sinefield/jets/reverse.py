@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sinefield.fields.layers import Layer, Pointwise
 from sinefield.jets.forward import keeps, parts
 from sinefield.jets.jet import Jet
-from sinefield.jets.workspace import Workspace
+from sinefield.networks.layers import Layer, Pointwise
+from sinefield.parallel import Workspace
 
 
 def propagate(layers: Sequence[Layer], x: Tensor, space: Workspace | None = None) -> Jet:

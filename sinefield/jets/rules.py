@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from sinefield.fields.beside import Beside
-from sinefield.fields.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
-from sinefield.fields.network import Network
+from sinefield.networks.concat import Beside
+from sinefield.networks.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
+from sinefield.networks.network import Network
 
 _warned: set[str] = set()
 

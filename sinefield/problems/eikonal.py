@@ -1,71 +1,73 @@
-"""‖∇Φ‖ = 1, and Φ = 0 on a surface: a signed distance function (Sitzmann et al. 2020, section 4.2, equation 6)."""
+"""The eikonal equation of first arrivals: how long a wave takes from a point to everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
+import numpy as np
+from jaxtyping import Float64
 from torch import Tensor
 
-from sinefield.constraints import Constraint
+from sinefield.constraints.constraint import Constraint
+from sinefield.domain import box
+from sinefield.errors import InputError
 from sinefield.jets import Jet
-from sinefield.operators import gradient
-from sinefield.samplers import Batch, Sampler
+from sinefield.jets.operators import gradient
+from sinefield.networks.hard_constraint import Apart
+from sinefield.problems.problem import Problem, spread
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import sobol
 
-SHARPNESS = 100.0
-"""α of exp(-α |Φ|), for Φ on [-1, 1]."""
-
-
-def zero_on(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint Φ(x) = 0 on a surface."""
-    return Constraint("surface", sampler, lambda jet, batch: jet.value, weight=weight, norm=torch.abs)
+STEEPNESS = 0.75
+"""Of the speed that grows downwards, in 1/s."""
 
 
-def normals_align(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint ∇Φ · n / ‖∇Φ‖ = 1 on a surface; where a normal is zero, none."""
-    return Constraint("normals", sampler, _apart, order=1, weight=weight, norm=torch.abs)
+def travel_time(
+    velocity: str = "uniform", source: tuple[float, float] = (0.0, 0.0), *, size: int = 1024, seed: int = 0
+) -> Problem:
+    """c(y) ‖∇T‖ = 1 with T = 0 at a source, on [-1, 1]².
 
+    T = ‖x - source‖ (1/c(source) + Φ(x)), so that the kink at the source is not left to the network (the factored
+    eikonal equation). Where c = c₀ + g y the rays are circles, and cosh(g T) = 1 + g² ‖x - source‖² / (2 c(y) c(y₀)).
 
-def unit_slope(name: str, sampler: Sampler, scale: float, weight: float) -> Constraint:
-    """The constraint ‖scale · ∇Φ‖ = 1."""
-    return Constraint(name, sampler, _eikonal(scale), order=1, weight=weight, norm=torch.abs)
+    Args:
+        velocity: "uniform", c = 1 m/s, or "gradient", c = (1 + 0.75 y / m) m/s.
+        source: its place (y, x).
+        size: points in a step.
+        seed: of the points.
 
+    Raises:
+        InputError: another velocity, or a source outside.
 
-def away_from_zero(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint exp(-100 |Φ|) = 0: what is not on the surface is not on the zero level."""
-    return Constraint("off surface", sampler, _near_zero, weight=weight, norm=torch.abs)
+    Source: Fomel, Luo and Zhao, "Fast sweeping method for the factored eikonal equation", 2009; Slotnick, "Lessons in
+    seismic computing", 1959, for the circles.
 
-
-def distance_matches(sampler: Sampler, least: float, weight: float) -> Constraint:
-    """The constraint |Φ(x)| = a(x), the distance to the nearest known point, where that is more than `least`.
-
-    It says nothing of the sign, which a field has from its beginning.
-
-    Source: Atzmon and Lipman, "SAL: Sign Agnostic Learning of Shapes from Raw Data", CVPR 2020.
+    >>> float(travel_time().truth(np.array([[0.3, 0.4]]))[0, 0])
+    0.5
     """
+    steepness = {"uniform": 0.0, "gradient": STEEPNESS}.get(velocity)
+    if steepness is None:
+        raise InputError(f"the velocity of travel times is uniform or gradient; found {velocity!r}")
+    if not all(-1 < at < 1 for at in source):
+        raise InputError(f"the source lies between -1 and 1 along each axis; found {source}")
+    g = float(steepness)
+    domain = box((-1.0, -1.0), (1.0, 1.0), ("y", "x"), ("m", "m"))
 
     def residual(jet: Jet, batch: Batch) -> Tensor:
-        assert batch.target is not None
-        return (batch.target > least) * (jet.value.abs() - batch.target)
+        speed = (1 + g * batch.x[:, :1]).to(jet.value)
+        return speed**2 * gradient(jet).square().sum(-1, keepdim=True) - 1
 
-    return Constraint("distance", sampler, residual, weight=weight, norm=torch.abs)
+    def truth(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 1"]:
+        apart = np.linalg.norm(x - np.asarray(source), axis=1, keepdims=True)
+        if g == 0:
+            return np.asarray(apart)
+        speeds = (1 + g * x[:, :1]) * (1 + g * source[0])
+        return np.asarray(np.arccosh(1 + (g * apart) ** 2 / (2 * speeds)) / g)
 
-
-def _apart(jet: Jet, batch: Batch) -> Tensor:
-    slope = gradient(jet)
-    assert batch.normal is not None
-    normal = batch.normal.to(slope)
-    length = torch.linalg.vector_norm(slope, dim=-1, keepdim=True).clamp_min(1e-12)
-    return torch.sum(normal.square() - slope / length * normal, dim=-1, keepdim=True)
-
-
-def _eikonal(scale: float) -> Callable[[Jet, Batch], Tensor]:
-    def residual(jet: Jet, batch: Batch) -> Tensor:
-        length: Tensor = torch.linalg.vector_norm(scale * gradient(jet), dim=-1, keepdim=True)
-        return length - 1
-
-    return residual
-
-
-def _near_zero(jet: Jet, batch: Batch) -> Tensor:
-    return torch.exp(-SHARPNESS * jet.value.abs())
+    return Problem(
+        "eikonal",
+        domain,
+        [Constraint("equation", sobol(domain, size, seed=seed), residual, order=1)],
+        condition=Apart(source, 1 / (1 + g * source[0])),
+        omega=3.0,
+        truth=truth,
+        judged=spread(domain),
+    )

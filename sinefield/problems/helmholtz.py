@@ -16,14 +16,15 @@ import torch
 from jaxtyping import Complex, Complex128, Float, Float64
 from torch import Tensor
 
-from sinefield.constraints import Constraint
+from sinefield.constraints.constraint import Constraint
 from sinefield.domain import Domain, box
 from sinefield.errors import InputError
-from sinefield.fields.condition import Sources
 from sinefield.jets import Jet
-from sinefield.operators import hessian, jacobian
+from sinefield.jets.operators import hessian, jacobian
+from sinefield.networks.hard_constraint import Sources
 from sinefield.problems.problem import Problem
-from sinefield.samplers import Batch, Sampler, boundary, sobol
+from sinefield.sampling.batch import Batch, Sampler
+from sinefield.sampling.collocation import boundary, sobol
 
 ABSORPTION, LAYER = 5.0, 0.5
 """a₀ and L."""

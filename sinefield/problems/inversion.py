@@ -15,21 +15,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from sinefield.constraints import Constraint
+from sinefield.constraints.constraint import Constraint
 from sinefield.errors import InputError, one_line
 from sinefield.files import check_input
 from sinefield.jets import Jet
-from sinefield.problems.helmholtz import (
-    LAYER,
-    USUAL,
-    Slowness,
-    finite_differences,
-    hankel,
-    outward,
-    plane,
-    slowness,
-)
-from sinefield.samplers import Batch, boundary, sobol
+from sinefield.problems.helmholtz import LAYER, USUAL, Slowness, finite_differences, hankel, outward, plane, slowness
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import boundary, sobol
 
 MEASURED = 1.0
 """The weight of what was measured."""

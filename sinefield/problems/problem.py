@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from sinefield.constraints import Constraint
+from sinefield.constraints.constraint import Constraint
 from sinefield.domain import Domain
-from sinefield.fields import Condition
+from sinefield.networks import Condition
 
 Truth = Callable[[Float64[np.ndarray, "n d"]], Float64[np.ndarray, "n c"]]
 

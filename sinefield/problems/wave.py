@@ -14,14 +14,15 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from sinefield.constraints import Constraint
+from sinefield.constraints.constraint import Constraint
 from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.jets import Jet
-from sinefield.operators import gradient, hessian
+from sinefield.jets.operators import gradient, hessian
 from sinefield.problems.helmholtz import Slowness, slowness
 from sinefield.problems.problem import Problem, Truth
-from sinefield.samplers import Batch, boundary, sobol
+from sinefield.sampling.batch import Batch
+from sinefield.sampling.collocation import boundary, sobol
 
 VARIANCE = 5e-4
 """σ² of the pulse."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sinefield.field import Field
+from sinefield.field.field import Field
 from sinefield.reports.derivatives import blend_report as blend_report
 from sinefield.reports.derivatives import poisson_report as poisson_report
 from sinefield.reports.folder import prepare as prepare

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from sinefield.errors import InputError
-from sinefield.inpaint import inpaint, seen_at_random
-from sinefield.learn import Log, unseen
-from sinefield.prior import Prior
+from sinefield.priors.data import Album, seen_at_random
+from sinefield.priors.fit_prior import Log, unseen
+from sinefield.priors.inpaint import inpaint
+from sinefield.priors.prior import Prior
 from sinefield.reports.folder import prepare
-from sinefield.signals.album import Album
 
 SHOWN, SEEN = 8, 100
 """Pictures in a grid, and pixels that are seen of each."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sinefield import plot
-from sinefield.field import Field
+from sinefield.field.field import Field
+from sinefield.reports import figures
 from sinefield.reports.folder import prepare
 from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, mixed, write_image
 
@@ -22,7 +22,7 @@ def poisson_report(folder: Path, field: Field, signal: Signal) -> dict[str, str]
     found = [field.render(layer=layer) for layer in ("value", "gradient", "laplacian")]
     files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
     write_image(files["render"], found[0], signal.header)
-    plot.reconstruction(files["sheet"], signal.header, truth, found, field.made)
+    figures.reconstruction(files["sheet"], signal.header, truth, found, field.made)
     return {name: str(path) for name, path in files.items()}
 
 
@@ -36,5 +36,5 @@ def blend_report(
     files = {"render": folder / "render.png", "sheet": folder / "sheet.png"}
     found = [field.render(layer=layer) for layer in ("value", "gradient")]
     write_image(files["render"], found[0], other.header)
-    plot.blending(files["sheet"], other.header, (one.samples, other.samples), mask, wanted, found, field.made)
+    figures.blending(files["sheet"], other.header, (one.samples, other.samples), mask, wanted, found, field.made)
     return {name: str(path) for name, path in files.items()}

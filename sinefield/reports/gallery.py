@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinefield import plot
+from sinefield.reports import figures
 from sinefield.signals import Header
 from sinefield.signals.image import write_image
 
@@ -20,19 +20,19 @@ MISSING = (0.16, 0.3, 0.55)
 def gallery(path: Path, rows: Sequence[Mapping[str, NDArray[Any]]], header: Header) -> None:
     """One row of pictures (height, width[, c]) by their titles after another; floats are colours in [0, 1]."""
     columns = max(len(row) for row in rows)
-    with plot.figure_at(path, (1.6 * columns, 1.8 * len(rows))) as figure:
+    with figures.figure_at(path, (1.6 * columns, 1.8 * len(rows))) as figure:
         grid = figure.subplots(len(rows), columns, squeeze=False)
         for line, row in zip(grid, rows, strict=True):
             for axes in line:
                 axes.axis("off")
             for axes, (title, picture) in zip(line, row.items(), strict=False):
-                shown = picture if picture.dtype.kind == "f" else plot.as_colours(picture, header)
-                plot.picture_at(axes, shown, title)
+                shown = picture if picture.dtype.kind == "f" else figures.as_colours(picture, header)
+                figures.picture_at(axes, shown, title)
 
 
 def masked(picture: NDArray[Any], seen: NDArray[np.bool_], header: Header) -> NDArray[np.float64]:
     """A picture as colours in [0, 1], blue where it is not seen."""
-    shown = plot.as_colours(picture, header)
+    shown = figures.as_colours(picture, header)
     colours = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown.copy()
     colours[~seen] = MISSING
     return colours

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from sinefield import plot
 from sinefield.domain import box
-from sinefield.field import Field
-from sinefield.invert import LIT, velocity
+from sinefield.field.field import Field
 from sinefield.problems.helmholtz import LAYER
 from sinefield.problems.inversion import Survey
+from sinefield.reports import figures
+from sinefield.tasks.invert import LIT, velocity
 
 SIDE = 256
 """Pixels."""
@@ -27,7 +27,7 @@ def medium_report(folder: Path, field: Field, survey: Survey) -> dict[str, str]:
     if survey.slowness is not None:
         shown["the true one"] = 1 / np.sqrt(survey.slowness(x.reshape(-1, 2)))
     most = max(float(each.max()) for each in shown.values())
-    with plot.figure_at(files["sheet"], (4.4 * len(shown) + 4.6, 4)) as figure:
+    with figures.figure_at(files["sheet"], (4.4 * len(shown) + 4.6, 4)) as figure:
         *pictures, last = figure.subplots(1, len(shown) + 1)
         for axes, (title, c) in zip(pictures, shown.items(), strict=True):
             drawn = axes.imshow(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinefield import plot
-from sinefield.field import Field
-from sinefield.shades import in_greys, magnitude
+from sinefield.field.field import Field
+from sinefield.field.grayscale import in_greys, magnitude
+from sinefield.reports import figures
 from sinefield.signals import Signal, write_image
 from sinefield.signals.image import write_grey
 
@@ -55,11 +55,11 @@ def picture(
     write_image(files["enlarged"], enlarged, header)
     write_grey(files["gradient"], in_greys(gradient, "gradient"))
     write_grey(files["laplacian"], in_greys(laplacian, "laplacian"))
-    plot.save_error_map(files["error"], header, signal.samples, fitted)
-    plot.save_training_curve(files["training"], field.made)
+    figures.save_error_map(files["error"], header, signal.samples, fitted)
+    figures.save_training_curve(files["training"], field.made)
     y, x = busiest(magnitude(gradient))
     detail = (signal.samples[y, x], enlarged[_times(y, scale), _times(x, scale)], scale)
-    plot.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.made)
+    figures.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.made)
     return {name: str(path) for name, path in files.items()}
 
 

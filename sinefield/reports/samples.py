@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sinefield import plot
-from sinefield.field import Field
-from sinefield.samplers import Shuffled
-from sinefield.shades import limit
+from sinefield.field.field import Field
+from sinefield.field.grayscale import limit
+from sinefield.reports import figures
+from sinefield.sampling.permutation import Shuffled
 from sinefield.signals import Signal
 
 SHOWN, FINEST = 20_000, 1024
@@ -30,7 +30,7 @@ def samples(
     fitted = field(x).numpy()
     channel = header.channels[0] if header.channels else "value"
     true, found = values[:, 0].astype(float), fitted[:, 0].astype(float)
-    with plot.figure_at(path, (12, 8)) as figure:
+    with figures.figure_at(path, (12, 8)) as figure:
         (one, two), (three, four) = figure.subplots(2, 2)
         if header.domain.dim == 1:
             _curve(one, field, x[:, 0], true, channel)
@@ -40,7 +40,7 @@ def samples(
         three.plot([true.min(), true.max()], [true.min(), true.max()], color="0.6", linewidth=1)
         three.plot(true, found, ".", markersize=2, rasterized=True)
         three.set(xlabel=f"{channel}, measured", ylabel=f"{channel}, of the field", title=_said(field))
-        plot.training_curve(four, field.made["history"])
+        figures.training_curve(four, field.made["history"])
     if progress is not None:
         progress(1.0)
     return {"sheet": str(path)}

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from sinefield import plot
-from sinefield.contour import contour
-from sinefield.field import Field
-from sinefield.metrics import to_mesh
-from sinefield.shades import limit
-from sinefield.shape import CELLS
+from sinefield.field.contour import contour
+from sinefield.field.field import Field
+from sinefield.field.grayscale import limit
+from sinefield.field.sphere_trace import views
+from sinefield.reports import figures
 from sinefield.signals import Signal
-from sinefield.signals.surface import Mesh, Surface, write_mesh
-from sinefield.view import views
+from sinefield.signals.mesh import Mesh, to_mesh, write_mesh
+from sinefield.signals.surface import Surface
+from sinefield.tasks.shape import CELLS
 
 SLICE, SHOWN = 256, 20_000
 """Pixels of a slice, and points that are compared."""
@@ -32,10 +32,10 @@ def shape(
     mesh = contour(field, resolution=CELLS, progress=lambda done: report(0.4 * done))
     write_mesh(files["mesh"], mesh)
     seen = views(field, progress=lambda done: report(0.4 + 0.6 * done))
-    with plot.figure_at(files["sheet"], (13, 7)) as figure:
+    with figures.figure_at(files["sheet"], (13, 7)) as figure:
         grid = figure.add_gridspec(2, 3, height_ratios=[1.05, 1])
         top = figure.add_subplot(grid[0, :])
-        plot.picture_at(top, seen / 255, f"the zero level, from four sides{_said(field)}")
+        figures.picture_at(top, seen / 255, f"the zero level, from four sides{_said(field)}")
         _slice(figure.add_subplot(grid[1, 0]), field)
         _distances(figure.add_subplot(grid[1, 1]), signal, mesh)
         _losses(figure.add_subplot(grid[1, 2]), field)

@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sinefield import plot
 from sinefield.domain import Domain, from_samples
 from sinefield.errors import InputError
-from sinefield.field import Field
-from sinefield.problems import Problem
-from sinefield.shades import limit
+from sinefield.field.field import Field
+from sinefield.field.grayscale import limit
+from sinefield.problems.problem import Problem
+from sinefield.reports import figures
 from sinefield.signals import Header
 from sinefield.signals.video import write_video
 
@@ -63,7 +63,7 @@ def sheet(path: Path, field: Field, problem: Problem) -> None:
     """A row for each channel, or for some times: the field, the truth and what is between them; how the fit went."""
     chosen, domain = views(field, problem), problem.seen or problem.domain
     columns = 3 if problem.truth is not None else 1
-    with plot.figure_at(path, (3.4 * columns + 0.4, 2.9 * len(chosen) + 2.6)) as figure:
+    with figures.figure_at(path, (3.4 * columns + 0.4, 2.9 * len(chosen) + 2.6)) as figure:
         top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * len(chosen), 2.6])
         for row, view in zip(top.subplots(len(chosen), columns, squeeze=False), chosen, strict=True):
             flat, shape = view.points.reshape(-1, view.points.shape[-1]), view.points.shape[:2]

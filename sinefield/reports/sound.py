@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sinefield import plot
-from sinefield.field import Field
+from sinefield.field.field import Field
+from sinefield.reports import figures
 from sinefield.signals import Signal
 from sinefield.signals.audio import write_audio
 
@@ -50,7 +50,7 @@ def sheet(path: Path, field: Field, truth: NDArray[Any], fitted: NDArray[Any], r
     """
     begin, made = field.header.domain.lower[0] + 0.5 / rate, field.made
     t, true, found = begin + np.arange(len(truth)) / rate, truth.mean(axis=1), fitted.mean(axis=1)
-    with plot.figure_at(path, (12, 8)) as figure:
+    with figures.figure_at(path, (12, 8)) as figure:
         (one, two, three), (four, five, six) = figure.subplots(2, 3)
         _envelope(one, t, true, "the sound")
         one.set_title(f"the sound, {t[-1] - t[0] + 1 / rate:.3g} s at {rate:,.0f} Hz")

@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sinefield import plot
-from sinefield.export import render_to
-from sinefield.field import Field
-from sinefield.shades import limit, signed
+from sinefield.field.export import render_to
+from sinefield.field.field import Field
+from sinefield.field.grayscale import limit, signed
+from sinefield.reports import figures
 from sinefield.signals import Signal
 
 FRAMES = 4
@@ -58,21 +58,23 @@ def sheet(path: Path, field: Field, signal: Signal) -> None:
     found, slopes = ([at(frame, layer) for frame in chosen] for layer in ("value", "dt"))
     most = limit(np.stack([signed(slope) for slope in slopes]))
     height, width = header.shape[1:]
-    with plot.figure_at(path, (3 * len(chosen) + 2, 3 * 4 * min(height / width, 1.5) + 4.5)) as figure:
+    with figures.figure_at(path, (3 * len(chosen) + 2, 3 * 4 * min(height / width, 1.5) + 4.5)) as figure:
         top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[3 * 4 * min(height / width, 1.5), 3.2])
         rows = top.subplots(4, len(chosen), squeeze=False)
         for column, frame in enumerate(chosen):
-            plot.picture_at(rows[0, column], plot.as_colours(truth[column], header), f"frame {frame}, {t[frame]:.2f} s")
+            figures.picture_at(
+                rows[0, column], figures.as_colours(truth[column], header), f"frame {frame}, {t[frame]:.2f} s"
+            )
             quality = (
                 f"the field, {made['psnr_frames_db'][frame]:.1f} dB" if len(t) == len(made["psnr_frames_db"]) else ""
             )
-            plot.picture_at(rows[1, column], plot.as_colours(found[column], header), quality)
-            plot.error_map(rows[2, column], header, truth[column], found[column])
-            plot.scaled_at(rows[3, column], signed(slopes[column]), "∂Φ/∂t, per second", "RdBu_r", -most, most)
+            figures.picture_at(rows[1, column], figures.as_colours(found[column], header), quality)
+            figures.error_map(rows[2, column], header, truth[column], found[column])
+            figures.scaled_at(rows[3, column], signed(slopes[column]), "∂Φ/∂t, per second", "RdBu_r", -most, most)
         one, two = bottom.subplots(1, 2)
         one.plot(made["psnr_frames_db"])
         mean, deviation = made["psnr_mean_db"], made["psnr_std_db"]
         one.set(xlabel="frame", ylabel="PSNR in dB", title=f"each frame: {mean:.2f} ± {deviation:.2f} dB")
         one.grid(alpha=0.3)
         one.xaxis.get_major_locator().set_params(integer=True)
-        plot.training_curve(two, made["history"])
+        figures.training_curve(two, made["history"])

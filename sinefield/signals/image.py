@@ -17,7 +17,7 @@ from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
 from sinefield.signals import scratch
 from sinefield.signals.array import write_array
-from sinefield.signals.pieces import regrouped
+from sinefield.signals.chunks import regrouped
 from sinefield.signals.signal import Header, Signal, check_finite, check_shape, parse_shape, parts, value_range
 from sinefield.signals.tiff import MODE_OF_BANDS, TIFF_SUFFIXES, check_pixels, oriented, read_tiff, write_tiff
 

@@ -5,39 +5,26 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from sinefield.domain import Domain
 from sinefield.errors import InputError, one_line
-from sinefield.files import atomic, check_input
+from sinefield.files import check_input
 from sinefield.signals.array import real_numbers
+from sinefield.signals.mesh import MESH_SUFFIXES, Mesh, watertight
 from sinefield.signals.signal import Header, Signal, check_finite
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
 SURFACE_SUFFIXES = (*MESH_SUFFIXES, ".xyz")
+
 
 MARGIN, CELLS, SAMPLES, FLAT = 0.1, 128, 200_000, 1e-6
 """Around a surface, a share of its longest side; cells along the longest side of its box, unless said otherwise; points
 that are drawn from a mesh; and the thickness beside the length below which points count as a plane."""
-
-
-class Mesh(NamedTuple):
-    """Triangles in space.
-
-    Attributes:
-        vertices: (v, 3), in the user's units.
-        faces: three vertices each (f, 3), counterclockwise as seen from outside.
-        normals: of the vertices, unit length, outwards (v, 3); None where they are not known.
-    """
-
-    vertices: Float64[np.ndarray, "v 3"]
-    faces: Int64[np.ndarray, "f 3"]
-    normals: Float64[np.ndarray, "v 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -219,47 +206,6 @@ def distances_around(surface: Surface, count: int, *, seed: int = 0) -> Signal:
     near += scale * random.standard_normal(near.shape)
     np.clip(x, domain.lower, domain.upper, out=x)
     return Signal(signed_distances(surface, x)[:, None], surface.header, surface.name, x)
-
-
-def watertight(mesh: Mesh) -> bool:
-    """Whether a mesh has an inside: no holes, and all triangles turned one way."""
-    from trimesh import Trimesh
-
-    made = Trimesh(mesh.vertices, mesh.faces, process=False)
-    return bool(made.is_watertight and made.is_winding_consistent)
-
-
-def pieces(mesh: Mesh) -> int:
-    """How many connected pieces a mesh has."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    start, end = mesh.faces.reshape(-1), np.roll(mesh.faces, 1, axis=1).reshape(-1)
-    edges = coo_array((np.ones(len(start)), (start, end)), shape=[len(mesh.vertices)] * 2)
-    labels = connected_components(edges, directed=False)[1]
-    return len(np.unique(labels[start]))
-
-
-def write_mesh(path: Path, mesh: Mesh) -> None:
-    """Write a mesh with the normals of its vertices, in the format that the suffix names.
-
-    Raises:
-        InputError: another suffix, or a file that cannot be written.
-    """
-    from trimesh import Trimesh
-    from trimesh.exchange.export import export_mesh
-
-    check_mesh(path)
-    made = Trimesh(mesh.vertices, mesh.faces, vertex_normals=mesh.normals, process=False)
-    options: dict[str, Any] = {".ply": {"vertex_normal": True}, ".obj": {"include_normals": True}}
-    with atomic(path) as temporary:
-        export_mesh(made, str(temporary), file_type=path.suffix.lower()[1:], **options.get(path.suffix.lower(), {}))
-
-
-def check_mesh(path: Path) -> None:
-    """Raise InputError unless a mesh can be written under this name."""
-    if path.suffix.lower() not in MESH_SUFFIXES:
-        raise InputError(f"{path.name}: a mesh is written as {', '.join(MESH_SUFFIXES)}")
 
 
 def _surface(points: NDArray[np.float64], normals: NDArray[np.float64] | None, mesh: Mesh | None, name: str) -> Surface:

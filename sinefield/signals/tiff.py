@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic
 from sinefield.signals import scratch
-from sinefield.signals.pieces import regrouped
+from sinefield.signals.chunks import regrouped
 from sinefield.signals.signal import parts
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from PIL import Image
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
+from sinefield.signals.chunks import regrouped
 from sinefield.signals.image import MAX_PIXELS, to_bytes, write_image
-from sinefield.signals.pieces import regrouped
 from sinefield.signals.scratch import unpacked
 from sinefield.signals.signal import Header, Signal, parse_shape
 

@@ -1,0 +1,33 @@
+"""x ↦ Φ(x): sine networks and the networks they are compared with."""
+
+from sinefield.networks.baselines import Finer as Finer
+from sinefield.networks.baselines import GaussianNet as GaussianNet
+from sinefield.networks.baselines import PositionalReluNet as PositionalReluNet
+from sinefield.networks.baselines import RbfNet as RbfNet
+from sinefield.networks.baselines import ReluNet as ReluNet
+from sinefield.networks.baselines import SoftplusNet as SoftplusNet
+from sinefield.networks.baselines import TanhNet as TanhNet
+from sinefield.networks.baselines import Wire as Wire
+from sinefield.networks.concat import Beside as Beside
+from sinefield.networks.encoders import ENCODERS as ENCODERS
+from sinefield.networks.encoders import ConvolutionalEncoder as ConvolutionalEncoder
+from sinefield.networks.encoders import SetEncoder as SetEncoder
+from sinefield.networks.hard_constraint import Condition as Condition
+from sinefield.networks.hypernetwork import HEADS as HEADS
+from sinefield.networks.network import Network as Network
+from sinefield.networks.network import Perceptron as Perceptron
+from sinefield.networks.siren import Siren as Siren
+from sinefield.networks.stacked import Population as Population
+
+NETWORKS: dict[str, type[Perceptron]] = {
+    "sine": Siren,
+    "relu": ReluNet,
+    "relu-pe": PositionalReluNet,
+    "rbf": RbfNet,
+    "tanh": TanhNet,
+    "softplus": SoftplusNet,
+    "gaussian": GaussianNet,
+    "finer": Finer,
+    "wire": Wire,
+}
+"""Networks by the name of their activation, as the command line and field files call them."""

@@ -1,0 +1,22 @@
+"""Selection of the device."""
+
+from __future__ import annotations
+
+import torch
+
+from sinefield.errors import InputError
+
+
+def available(device: torch.device | str) -> torch.device:
+    """The device, if this machine and this PyTorch have it.
+
+    Raises:
+        InputError: they do not.
+    """
+    try:
+        probe = torch.zeros(1, device=device)
+        probe.item()  # a device without memory, such as meta, fails here
+        return probe.device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the device {str(device)!r} is not available here ({reason}); use cpu") from error
