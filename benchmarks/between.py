@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.pictures import middle
 from sinefield.metrics import psnr
-from sinefield.signals import grey, read_image
+from sinefield.signals import gray, read_image
 from sinefield.signals.image import from_pixels
 from sinefield.tasks.fit import fit
 
@@ -40,20 +40,22 @@ def main() -> None:
     print(f"| picture | bicubic | ω auto | fitted | between |{others}")
     print("| --- |" + " ---: |" * (4 + 2 * len(options.omega)))
     for name in options.pictures:
-        truth = grey(middle(read_image(name), options.size)).samples.astype(float)
-        unseen = np.ones(truth.shape, bool)
+        reference = gray(middle(read_image(name), options.size)).samples.astype(float)
+        unseen = np.ones(reference.shape, bool)
         unseen[::2, ::2] = unseen[-1] = unseen[:, -1] = False  # nothing lies beyond the last row and column
-        even = from_pixels(truth[::2, ::2, None].astype(np.uint8), "L", name)
+        even = from_pixels(reference[::2, ::2, None].astype(np.uint8), "L", name)
 
-        def quality(values: np.ndarray, truth: np.ndarray = truth, unseen: np.ndarray = unseen) -> float:
-            return psnr(np.square((values.clip(0, 255) - truth)[unseen] / 127.5).mean())
+        def quality(values: np.ndarray, reference: np.ndarray = reference, unseen: np.ndarray = unseen) -> float:
+            return psnr(np.square((values.clip(0, 255) - reference)[unseen] / 127.5).mean())
 
-        cells = [f"{quality(bicubic(truth[::2, ::2])):.2f}"]
+        cells = [f"{quality(bicubic(reference[::2, ::2])):.2f}"]
         for omega in (None, *options.omega):
             field = fit(even, omega=omega, steps=options.steps)
             y, x = (np.arange(options.size) / 2.0,) * 2
             points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
-            values = np.concatenate([field(part).numpy() for part in np.array_split(points, 32)]).reshape(truth.shape)
+            values = np.concatenate([field(part).numpy() for part in np.array_split(points, 32)]).reshape(
+                reference.shape
+            )
             cells += [f"{field.network.omega_first:g}"] if omega is None else []
             cells += [f"{field.made['psnr_db']:.2f}", f"{quality(values):.2f}"]
         print(f"| {even.name.rsplit('/', 1)[-1]} | " + " | ".join(cells) + " |", flush=True)

@@ -21,15 +21,15 @@ from torch import Tensor
 
 from sinefield.experiments.bench import ORDERS, interleaved, nested_step, our_step, said, with_all_threads
 from sinefield.networks import Siren
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 
 
-def ours(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
-    our_step(siren, x, target, what, crew)
+def ours(siren: Siren, x: Tensor, target: Tensor, what: str, pool: WorkerPool) -> None:
+    our_step(siren, x, target, what, pool)
 
 
-def nested(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
-    with_all_threads(lambda: nested_step(siren, x, target, what), crew)()
+def nested(siren: Siren, x: Tensor, target: Tensor, what: str, pool: WorkerPool) -> None:
+    with_all_threads(lambda: nested_step(siren, x, target, what), pool)()
 
 
 WAYS = {"ours": ours, "nested": nested}
@@ -56,11 +56,11 @@ def peak(options: argparse.Namespace, points: int, what: str, way: str) -> float
 def print_peak(what: str, way: str, points: str, width: str, depth: str) -> None:
     options = argparse.Namespace(width=int(width), depth=int(depth))
     siren, x, target = setting(options, int(points))
-    with Crew(x.device) as crew:
-        WAYS[way](siren, x[:64], target[:64], what, crew)
+    with WorkerPool(x.device) as pool:
+        WAYS[way](siren, x[:64], target[:64], what, pool)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew (Linux)
         before = resident("VmRSS")
-        WAYS[way](siren, x, target, what, crew)
+        WAYS[way](siren, x, target, what, pool)
         print(resident("VmHWM") - before)
 
 
@@ -86,10 +86,10 @@ def main() -> None:
     )
     print("| step on | points | ours | nested autograd | faster | memory, ours | nested | share |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    with Crew(torch.device("cpu")) as crew:
+    with WorkerPool(torch.device("cpu")) as pool:
         for what, points in product(ORDERS, options.points):
             setup = setting(options, points)
-            times = interleaved({way: partial(step, *setup, what, crew) for way, step in WAYS.items()}, options.repeat)
+            times = interleaved({way: partial(step, *setup, what, pool) for way, step in WAYS.items()}, options.repeat)
             fast, slow = (statistics.median(taken) for taken in times.values())
             memory = [peak(options, points, what, way) for way in WAYS]
             print(

@@ -26,17 +26,17 @@ from sinefield.problems.inversion import read_survey, simulated
 from sinefield.problems.poisson import square
 from sinefield.problems.wave import wave
 from sinefield.tasks.invert import invert
-from sinefield.tasks.solve import OPTIMISERS, solve
+from sinefield.tasks.solve import OPTIMIZERS, solve
 
 
-def optimisers(seconds: float) -> list[dict[str, str]]:
+def optimizers(seconds: float) -> list[dict[str, str]]:
     """Poisson's equation on the square by each optimiser, and by L-BFGS after SOAP."""
     rows = []
-    for name in OPTIMISERS:
-        made = solve(square(), optimiser=name, seconds=seconds).made
+    for name in OPTIMIZERS:
+        made = solve(square(), optimizer=name, seconds=seconds).made
         rows.append({"optimiser": name, "steps": str(made["steps"]), "relative L2": f"{made['relative_l2']:.1e}"})
-    half = solve(square(), optimiser="soap", seconds=seconds / 2)
-    made = solve(square(), optimiser="lbfgs", seconds=seconds / 2, like=half).made
+    half = solve(square(), optimizer="soap", seconds=seconds / 2)
+    made = solve(square(), optimizer="lbfgs", seconds=seconds / 2, like=half).made
     error = f"{made['relative_l2']:.1e}"
     return [*rows, {"optimiser": "soap, then lbfgs", "steps": str(made["steps"]), "relative L2": error}]
 
@@ -97,9 +97,9 @@ def deepxde(seconds: float) -> list[dict[str, str]]:
 
     rows = []
     problem = square()
-    assert problem.truth is not None
-    assert problem.judged is not None
-    x = problem.judged
+    assert problem.reference is not None
+    assert problem.eval_points is not None
+    x = problem.eval_points
     slope = pi * np.stack([np.cos(pi * x[:, 0]) * np.sin(pi * x[:, 1]), np.sin(pi * x[:, 0]) * np.cos(pi * x[:, 1])], 1)
     for activation in ("tanh", "sin"):
         dde.config.set_random_seed(0)
@@ -135,13 +135,13 @@ def _row(name: str, u: Any, gradient: Any, problem: Any, slope: Any, spent: floa
 
     return {
         "by": name,
-        "value, relative L2": off(u, problem.truth(problem.judged)),
+        "value, relative L2": off(u, problem.reference(problem.eval_points)),
         "gradient, relative L2": off(gradient, slope),
         "seconds": f"{spent:.0f}",
     }
 
 
-TABLES = {"optimisers": optimisers, "networks": networks, "problems": problems, "deepxde": deepxde}
+TABLES = {"optimisers": optimizers, "networks": networks, "problems": problems, "deepxde": deepxde}
 
 
 def main() -> None:

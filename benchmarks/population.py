@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=80)
     options = parser.parse_args()
-    album = sf.read_album(options.folder, options.size)
-    signals = [album.signal(k) for k in range(options.count)]
+    dataset = sf.read_image_dataset(options.folder, options.size)
+    signals = [dataset.signal(k) for k in range(options.count)]
     few = signals[:: max(len(signals) // options.few, 1)]
 
     runs = {

@@ -38,8 +38,8 @@ def waves(points: NDArray) -> tuple[NDArray, NDArray]:
 def hills(points: NDArray) -> tuple[NDArray, NDArray]:
     """Two Gaussians, of standard deviations 0.3 and 0.15."""
     value, slope = np.zeros(len(points)), np.zeros(points.shape)
-    for height, centre, width in ((1.0, (0.3, 0.4, 0.5), 0.3), (-0.7, (0.7, 0.6, 0.3), 0.15)):
-        away = points - centre
+    for height, center, width in ((1.0, (0.3, 0.4, 0.5), 0.3), (-0.7, (0.7, 0.6, 0.3), 0.15)):
+        away = points - center
         hill = height * np.exp(-np.square(away).sum(axis=-1) / (2 * width**2))
         value, slope = value + hill, slope - away / width**2 * hill[:, None]
     return value, slope
@@ -49,9 +49,9 @@ def fitted(
     function: Function, count: int, omega: float | None, steps: list[int], noise: float
 ) -> Iterator[tuple[int, float, float, float, float]]:
     """Steps, ω, the errors of value and gradient, and seconds, of one fit that goes on from each number to the next."""
-    places = np.random.default_rng(0).random((count, 3))
+    coords = np.random.default_rng(0).random((count, 3))
     fresh = np.random.default_rng(1).random((FRESH, 3))
-    signal, (value, slope) = from_points(places, measured(function, places, noise)), function(fresh)
+    signal, (value, slope) = from_points(coords, measured(function, coords, noise)), function(fresh)
     with tempfile.TemporaryDirectory() as folder:
         for number in sorted(steps):
             field = fit(signal, omega=omega, steps=number, checkpoint=folder, resume=number != min(steps))
@@ -61,21 +61,21 @@ def fitted(
 
 def splined(function: Function, count: int, noise: float) -> tuple[float, float]:
     """The error of the value by radial basis functions, and seconds."""
-    places = np.random.default_rng(0).random((count, 3))
+    coords = np.random.default_rng(0).random((count, 3))
     fresh = np.random.default_rng(1).random((FRESH, 3))
     began = perf_counter()
-    found = RBFInterpolator(places, measured(function, places, noise), neighbors=64)(fresh)
+    found = RBFInterpolator(coords, measured(function, coords, noise), neighbors=64)(fresh)
     return relative(found, function(fresh)[0]), perf_counter() - began
 
 
-def measured(function: Function, places: NDArray, noise: float) -> NDArray:
+def measured(function: Function, coords: NDArray, noise: float) -> NDArray:
     """Values with noise of a share of their standard deviation."""
-    value = function(places)[0]
+    value = function(coords)[0]
     return value + noise * value.std() * np.random.default_rng(2).standard_normal(len(value))
 
 
-def relative(found: NDArray, truth: NDArray) -> float:
-    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+def relative(found: NDArray, reference: NDArray) -> float:
+    return float(np.linalg.norm(found - reference) / np.linalg.norm(reference))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from sinefield.signals.mesh import Mesh, between, pieces, watertight
+from sinefield.signals.mesh import Mesh, count_components, surface_distances, watertight
 from sinefield.signals.surface import Surface, read_surface, signed_distances
 from sinefield.tasks.shape import fit_shape, shape_quality
 
@@ -45,18 +45,18 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def noisy(surface: Surface, share: float) -> Surface:
     moved = np.random.default_rng(0).standard_normal(surface.points.shape)
-    return replace(surface, places=surface.points + share * surface.diagonal * moved)
+    return replace(surface, coords=surface.points + share * surface.diagonal * moved)
 
 
-def ours(surface: Surface, truth: Surface, seconds: float, **options: Any) -> dict[str, Any]:
+def ours(surface: Surface, reference: Surface, seconds: float, **options: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         field = fit_shape(surface, seconds=seconds, **options)
-    found = shape_quality(field, truth)
+    found = shape_quality(field, reference)
     return {**found, "seconds": field.made["seconds"], "steps": field.made["steps"]}
 
 
-def poisson(surface: Surface, truth: Surface, depth: int) -> dict[str, Any]:
+def poisson(surface: Surface, reference: Surface, depth: int) -> dict[str, Any]:
     """Kazhdan and Hoppe, "Screened Poisson surface reconstruction", 2013, as MeshLab has it."""
     import pymeshlab
 
@@ -67,37 +67,37 @@ def poisson(surface: Surface, truth: Surface, depth: int) -> dict[str, Any]:
     made = meshes.current_mesh()
     seconds = perf_counter() - began
     mesh = Mesh(made.vertex_matrix().astype(float), made.face_matrix().astype(np.int64))
-    assert truth.mesh is not None
+    assert reference.mesh is not None
     found: dict[str, Any] = {
-        **between(mesh, truth.mesh, truth.diagonal),
-        "components": pieces(mesh),
+        **surface_distances(mesh, reference.mesh, reference.diagonal),
+        "components": count_components(mesh),
         "seconds": seconds,
     }
     if watertight(mesh):
-        box = truth.header.domain
+        box = reference.header.domain
         x = np.random.default_rng(0).uniform(box.lower, box.upper, (50_000, 3))
-        inside, truly = (signed_distances(replace(truth, mesh=each), x) < 0 for each in (mesh, truth.mesh))
+        inside, truly = (signed_distances(replace(reference, mesh=each), x) < 0 for each in (mesh, reference.mesh))
         found["iou"] = float((inside & truly).sum() / (inside | truly).sum())
     return found
 
 
-def rows(truth: Surface, options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def rows(reference: Surface, options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, Any]]]:
     wanted = options.only
     for share in dict.fromkeys((0.0, options.noise)):
-        points, said = (noisy(truth, share), f"{share:.0%} noise") if share else (truth, "clean")
+        points, said = (noisy(reference, share), f"{share:.0%} noise") if share else (reference, "clean")
         for depth in (8, 10):
             name = f"screened Poisson, depth {depth}"
             if not wanted or "poisson" in wanted:
                 try:
-                    yield said, name, poisson(points, truth, depth)
+                    yield said, name, poisson(points, reference, depth)
                 except ImportError:
                     print(f"{name} is left out: pip install pymeshlab", flush=True)
         for name, way in WAYS.items():
             if (not wanted or name in wanted) and not (share and name != "sine"):
-                yield said, name, ours(points, truth, options.seconds, **way)
+                yield said, name, ours(points, reference, options.seconds, **way)
     for seed in range(options.seeds):
         if not wanted or "no normals" in wanted:
-            yield "no normals", f"sine, seed {seed}", ours(replace(truth, normals=None), truth, 30.0, seed=seed)
+            yield "no normals", f"sine, seed {seed}", ours(replace(reference, normals=None), reference, 30.0, seed=seed)
 
 
 def main() -> None:
@@ -109,10 +109,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="some of: poisson, 'no normals', " + ", ".join(map(repr, WAYS)))
     options = parser.parse_args()
-    truth = read_surface(options.mesh, points=options.points)
+    reference = read_surface(options.mesh, points=options.points)
     names = ["points", "by", "steps", "seconds", *COLUMNS]
     print("| " + " | ".join(names) + " |\n| --- | --- |" + " ---: |" * (len(names) - 2))
-    for said, name, found in rows(truth, options):
+    for said, name, found in rows(reference, options):
         cells = [form.format(found[key]) if key in found else "" for key, form in COLUMNS.items()]
         steps = f"{found['steps']:,}" if "steps" in found else ""
         print("| " + " | ".join([said, name, steps, f"{found['seconds']:.0f}", *cells]) + " |", flush=True)

@@ -27,13 +27,13 @@ def main() -> None:
     ]
     siren = sf.Siren(2, 1, width=32, depth=1, omega_first=5.0, generator=torch.Generator().manual_seed(0))
     field = OnDomain(siren.double(), domain)
-    sf.minimise(field, constraints, sf.Natural(field.parameters(), lr=0.5, noise=0.3), sf.Stop(steps=125))
+    sf.minimize(field, constraints, sf.Natural(field.parameters(), lr=0.5, noise=0.3), sf.Stop(steps=125))
 
     points = sobol(domain, 4096, seed=1)(0).x
     with torch.no_grad():
         found = field(points)[:, 0].numpy()
-    truth = exact(*points.numpy().T)
-    error = float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+    reference = exact(*points.numpy().T)
+    error = float(np.linalg.norm(found - reference) / np.linalg.norm(reference))
     print(f"relative L2 error {error:.1e}")
     assert error < 1e-3, f"the relative error is {error:.1e}; it should be less than 1e-3"
 

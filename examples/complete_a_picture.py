@@ -10,10 +10,10 @@ SIZE = 16
 
 def main() -> None:
     random = np.random.default_rng(0)
-    space = sf.Space(SIZE, width=32, depth=1, latent=16, features=16, halvings=2)
-    prior = sf.learn(album(400, random), space, steps=200)
+    config = sf.PriorConfig(SIZE, width=32, depth=1, latent=16, features=16, halvings=2)
+    prior = sf.learn(dataset(400, random), config, steps=200)
 
-    new, seen = album(20, random), random.random((SIZE, SIZE)) < 0.1
+    new, seen = dataset(20, random), random.random((SIZE, SIZE)) < 0.1
     pictures = [new.signal(index) for index in range(len(new))]
     whole = [sf.inpaint(prior, picture, seen, refine=50).render() for picture in pictures]
     nearest = [
@@ -26,16 +26,16 @@ def main() -> None:
     assert by_prior < 25, f"the pictures are off by {by_prior:.1f} greys; it should be less than 25"
 
 
-def album(count: int, random: np.random.Generator) -> sf.Album:
+def dataset(count: int, random: np.random.Generator) -> sf.ImageDataset:
     """Soft white discs of any place and size."""
     row, column = np.indices((SIZE, SIZE)) / (SIZE - 1)
     y, x, radius = (low + span * random.random((count, 1, 1)) for low, span in ((0.2, 0.6), (0.2, 0.6), (0.15, 0.2)))
     white = 1 / (1 + np.exp(20 * (np.hypot(row - y, column - x) - radius)))
-    return sf.Album(np.uint8(255 * white)[..., None], tuple(map(str, range(count))))
+    return sf.ImageDataset(np.uint8(255 * white)[..., None], tuple(map(str, range(count))))
 
 
-def rms(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
-    return float(np.sqrt(np.mean((np.array(found, dtype=float) - np.array(truth)) ** 2)))
+def rms(found: list[np.ndarray], reference: list[np.ndarray]) -> float:
+    return float(np.sqrt(np.mean((np.array(found, dtype=float) - np.array(reference)) ** 2)))
 
 
 if __name__ == "__main__":

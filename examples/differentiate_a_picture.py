@@ -9,7 +9,7 @@ from sinefield.signals import resized
 def main() -> None:
     picture = resized(sf.read_image("camera"), 128)
     field = sf.fit(picture, width=128, steps=300)
-    slopes = field.render(layer="gradient")  # (height, width, 2): per pixel, along y and along x
+    slopes = field.render(quantity="gradient")  # (height, width, 2): per pixel, along y and along x
     rough = np.stack(np.gradient(picture.samples.astype(float)), axis=-1)
     agreement = np.corrcoef(slopes.ravel(), rough.ravel())[0, 1]
     print(f"fit {field.made['psnr_db']:.1f} dB; exact slopes and differences correlate by {agreement:.3f}")

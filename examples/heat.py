@@ -36,7 +36,7 @@ def main() -> None:
         sf.Constraint("rim", boundary(cylinder, 128), lambda jet, batch: jet.value, weight=10),
     ]
     judged = sobol(cylinder, 4096, seed=1)(0).x.numpy()
-    problem = sf.Problem("heat", domain, constraints, omega=3.0, truth=exact, judged=judged)
+    problem = sf.Problem("heat", domain, constraints, omega=3.0, reference=exact, eval_points=judged)
     field = sf.solve(problem, width=32, depth=1, steps=80)
     error = field.made["relative_l2"]
     print(f"relative L2 error over the whole time {error:.1e}")

@@ -11,7 +11,7 @@ def main() -> None:
     torus = trimesh.creation.torus(ring, tube, 256, 128)
     points, _ = trimesh.sample.sample_surface(torus, 5000, seed=0)  # a scan without normals
 
-    field = sf.fit_shape(sf.from_cloud(points), width=64, depth=1, steps=100)
+    field = sf.fit_shape(sf.from_point_cloud(points), width=64, depth=1, steps=100)
 
     outside, inside = field([1.2, 0.0, 0.0]).item(), field([0.85, 0.0, 0.0]).item()
     print(f"distance at (1.2, 0, 0): {outside:.3f} (exact 0.200), at (0.85, 0, 0): {inside:.3f} (exact -0.150)")

@@ -28,8 +28,8 @@ def bell(t: np.ndarray) -> np.ndarray:
     return (np.exp(-t * pitch / 60) * np.sin(2 * np.pi * pitch * t)).sum(axis=0) / 4
 
 
-def decibels(truth: np.ndarray, found: np.ndarray) -> float:
-    return float(10 * np.log10(np.mean(truth**2) / np.mean((found - truth) ** 2)))
+def decibels(reference: np.ndarray, found: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(reference**2) / np.mean((found - reference) ** 2)))
 
 
 if __name__ == "__main__":

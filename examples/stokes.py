@@ -33,10 +33,10 @@ def main() -> None:
     field = sf.solve(problem, width=48, depth=1, steps=80)
 
     points = sobol(domain, 4096, seed=1)(0).x.numpy()
-    truth = exact(points)
-    off = field.at(points) - truth
+    reference = exact(points)
+    off = field.at(points) - reference
     off[:, 2] -= off[:, 2].mean()  # a pressure is known up to a constant
-    error = float(np.linalg.norm(off) / np.linalg.norm(truth))
+    error = float(np.linalg.norm(off) / np.linalg.norm(reference))
     print(f"relative L2 error of velocity and pressure {error:.1e}")
     assert error < 1e-3, f"the relative error is {error:.1e}; it should be less than 1e-3"
 

@@ -16,7 +16,7 @@ def main() -> None:
     print(f"fit {field.made['psnr_db']:.1f} dB; eight times as slow: {field.render((96, 32, 32)).shape}")
 
     # what moves keeps its brightness: ∂u/∂t + v · ∇u = 0 at every pixel, in the sense of least squares
-    slopes = field.render(layer="gradient").reshape(-1, 3)
+    slopes = field.render(quantity="gradient").reshape(-1, 3)
     velocity = np.linalg.lstsq(slopes[:, 1:], -slopes[:, 0], rcond=None)[0]
     print(f"it moves by {velocity.round(3)} pixels a second; exact {VELOCITY}")
     off = np.linalg.norm(velocity - VELOCITY) / np.linalg.norm(VELOCITY)

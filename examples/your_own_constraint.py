@@ -19,7 +19,7 @@ def main() -> None:
     ]
     siren = sf.Siren(1, 1, width=32, depth=1, omega_first=2.0, generator=torch.Generator().manual_seed(0))
     field = OnDomain(siren, time)  # t in seconds, so that derivatives are per second
-    state, _ = sf.minimise(field, constraints, sf.Soap(field.parameters(), lr=5e-3), sf.Stop(steps=600))
+    state, _ = sf.minimize(field, constraints, sf.Soap(field.parameters(), lr=5e-3), sf.Stop(steps=600))
     t = torch.linspace(0, 6, 200, dtype=torch.float64)[:, None]
     with torch.no_grad():
         off = (field(t).double() - torch.sin(t)).abs().max().item()

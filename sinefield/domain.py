@@ -26,25 +26,25 @@ class Domain:
         lower, upper: the two corners, in units of each axis.
         axes: the name of each axis, such as ("y", "x").
         units: the unit of each axis, such as ("px", "px"); "" where there is none.
-        half: what is mapped to a length of 1, per axis.
+        half_extent: what is mapped to a length of 1, per axis.
     """
 
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     axes: tuple[str, ...]
     units: tuple[str, ...]
-    half: tuple[float, ...]
+    half_extent: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if (
             not self.lower
-            or len({len(part) for part in (self.lower, self.upper, self.axes, self.units, self.half)}) > 1
+            or len({len(part) for part in (self.lower, self.upper, self.axes, self.units, self.half_extent)}) > 1
         ):
-            raise InputError("a domain needs lower, upper, axes, units and half of one length, at least 1")
-        numbers = (*self.lower, *self.upper, *self.half)
+            raise InputError("a domain needs lower, upper, axes, units and half_extent of one length, at least 1")
+        numbers = (*self.lower, *self.upper, *self.half_extent)
         if not all(math.isfinite(number) for number in numbers):
             raise InputError("a domain's bounds must be finite numbers")
-        for name, low, high, half in zip(self.axes, self.lower, self.upper, self.half, strict=True):
+        for name, low, high, half in zip(self.axes, self.lower, self.upper, self.half_extent, strict=True):
             if not (low < high and half > 0):
                 raise InputError(f"axis {name!r} goes from {low:g} to {high:g}; the first must be the smaller")
 
@@ -53,10 +53,10 @@ class Domain:
         return len(self.lower)
 
     @property
-    def centre(self) -> tuple[float, ...]:
+    def center(self) -> tuple[float, ...]:
         return tuple((low + high) / 2 for low, high in zip(self.lower, self.upper, strict=True))
 
-    def centres(self, shape: Sequence[int]) -> list[Float64[np.ndarray, " _"]]:
+    def centers(self, shape: Sequence[int]) -> list[Float64[np.ndarray, " _"]]:
         """The centres of `shape` equal cells, one array of coordinates for each axis."""
         return [
             low + (np.arange(n) + 0.5) * ((high - low) / n)
@@ -77,9 +77,9 @@ def box(
     Raises:
         InputError: if the corners have different lengths or are not in order.
 
-    >>> box((0, 0), (10, 40), axes=("y", "x"), units=("m", "m")).half
+    >>> box((0, 0), (10, 40), axes=("y", "x"), units=("m", "m")).half_extent
     (20.0, 20.0)
-    >>> box((0, 0), (10, 40), axes=("t", "x"), units=("s", "m")).half
+    >>> box((0, 0), (10, 40), axes=("t", "x"), units=("s", "m")).half_extent
     (5.0, 20.0)
     """
     axes = tuple(axes) if axes is not None else tuple(f"x{k}" for k in range(len(lower)))
@@ -155,7 +155,7 @@ class Region:
 
 
 def ball(
-    centre: Sequence[float], radius: float, axes: Sequence[str] | None = None, units: Sequence[str] | None = None
+    center: Sequence[float], radius: float, axes: Sequence[str] | None = None, units: Sequence[str] | None = None
 ) -> Region:
     """The ball of a radius around a centre; a disc in the plane.
 
@@ -167,6 +167,6 @@ def ball(
     """
     if not radius > 0:
         raise InputError(f"the radius of a ball must be positive; it is {radius}")
-    middle = np.asarray(centre, dtype=np.float64)
+    middle = np.asarray(center, dtype=np.float64)
     around = box((middle - radius).tolist(), (middle + radius).tolist(), axes, units)
-    return Region(around, lambda x: (x - x.new_tensor(centre)).norm(dim=-1) - radius)
+    return Region(around, lambda x: (x - x.new_tensor(center)).norm(dim=-1) - radius)

@@ -21,13 +21,15 @@ def psnr(mse: float, peak: float = 2.0) -> float:
     return 10 * math.log10(peak**2 / mse) if mse < math.inf else -math.inf
 
 
-def ssim(truth: Array, estimate: Array, peak: float) -> float | None:
+def ssim(reference: Array, estimate: Array, peak: float) -> float | None:
     """Structural similarity of two pictures (height, width, channels), with scikit-image's defaults.
 
     None for a picture smaller than its window of 7 × 7.
     """
     from skimage.metrics import structural_similarity
 
-    if min(truth.shape[:2]) < 7:
+    if min(reference.shape[:2]) < 7:
         return None
-    return float(structural_similarity(truth.astype(float), estimate.astype(float), data_range=peak, channel_axis=-1))
+    return float(
+        structural_similarity(reference.astype(float), estimate.astype(float), data_range=peak, channel_axis=-1)
+    )

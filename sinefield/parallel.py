@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Crew:
+class WorkerPool:
     """As many threads as PyTorch may use on a CPU, each with a workspace of its own; one on any other device.
 
     A core that has a whole piece to itself shares nothing and waits for nobody; the same threads inside of every
@@ -29,11 +29,11 @@ class Crew:
 
     def __init__(self, device: torch.device):
         # a thousand points keep what goes through the layers in a core's cache; a graphics processor wants many
-        self.size, self.most = (torch.get_num_threads(), 1024) if device.type == "cpu" else (1, 65_536)
+        self.size, self.max_chunk = (torch.get_num_threads(), 1024) if device.type == "cpu" else (1, 65_536)
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         if self.size > 1:
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(self.size, initializer=torch.set_num_threads, initargs=(1,))
@@ -61,7 +61,7 @@ class Crew:
             yield waiting.popleft().result()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def all_threads(self) -> Iterator[None]:
         """All cores for one operation at a time, as large products of matrices want it."""
         before = torch.get_num_threads()
         if self._pool is not None:
@@ -71,9 +71,9 @@ class Crew:
         finally:
             torch.set_num_threads(before)
 
-    def piece(self, count: int) -> int:
+    def chunk_size(self, count: int) -> int:
         """How many of so many points go into one piece, so that each worker has one."""
-        return min(self.most, max(256, -(-count // self.size)))
+        return min(self.max_chunk, max(256, -(-count // self.size)))
 
     def _do(self, work: Callable[[Item, Workspace], Result]) -> Callable[[Item], Result]:
         grad, local = torch.is_grad_enabled(), self._local

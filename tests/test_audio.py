@@ -71,7 +71,7 @@ def test_a_tone_is_the_same_tone_at_twice_the_rate():
 
 def test_the_derivative_of_a_sound_is_per_second():
     field = sf.fit(from_waveform(tone(seconds=0.1).astype(np.float32)[:, None], 8000), width=32, depth=1, steps=300)
-    slope = field.render(layer="dt")
+    slope = field.render(quantity="dt")
     t = np.arange(800) / 8000
     exact = 0.8 * 2 * np.pi * 440 * np.cos(2 * np.pi * 440 * t)
     assert np.abs(slope - exact)[50:-50].max() < 0.1 * exact.max()

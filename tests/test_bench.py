@@ -5,7 +5,7 @@ import torch
 
 from sinefield.experiments import bench
 from sinefield.networks import Siren
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 
 
 def test_each_table_is_whole():
@@ -39,8 +39,8 @@ def test_the_official_network_is_the_siren():
 @pytest.mark.parametrize("what", ["gradient", "laplacian"])
 def test_both_ways_to_a_derivative_step_come_to_the_same_gradient(what):
     siren, x, target = Siren(2, 1), torch.rand(50, 2), torch.rand(50, 2)
-    with Crew(x.device) as crew:
-        bench.our_step(siren, x, target, what, crew)
+    with WorkerPool(x.device) as pool:
+        bench.our_step(siren, x, target, what, pool)
     ours = [None if p.grad is None else p.grad.clone() for p in siren.parameters()]
     bench.nested_step(siren, x, target, what)
     for a, b in zip(ours, siren.parameters(), strict=True):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sinefield.networks import NETWORKS
-from tests.verbs import report, run
+from tests.commands import report, run
 
 SMALL = ("--size", "24", "--width", "24", "--depth", "1")
 
@@ -207,9 +207,9 @@ def start(*arguments, cwd):
     )
 
 
-def wait_for(condition, process):
+def wait_for(hard_constraint, process):
     deadline = time.monotonic() + 60
-    while not condition():
+    while not hard_constraint():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -12,19 +12,25 @@ from sinefield.domain import box
 from sinefield.field.field import Field
 from sinefield.jets import autograd, derivative, propagate, taylor
 from sinefield.networks import Siren
-from sinefield.networks.concat import Beside
-from sinefield.networks.hard_constraint import Apart, Condition, Sources, Walls, Window
+from sinefield.networks.concat import Concat
+from sinefield.networks.hard_constraint import (
+    CompactSupport,
+    DistanceFactor,
+    GaussianSources,
+    HardConstraint,
+    ZeroOnBox,
+)
 from sinefield.networks.on_domain import OnDomain
 from sinefield.sampling.batch import Batch
 from sinefield.signals import Header
-from sinefield.training.optimizers.jacobian import linearised
+from sinefield.training.optimizers.jacobian import linearize
 from tests.test_taylor import nested
 
 DOMAIN = box((0.0, -1.0), (2.0, 3.0))
-SOURCES = Sources(((0.5, 0.5), (1.2, 2.0)), variance=0.6, reach=1.5, strength=(2.0, -0.5))
+SOURCES = GaussianSources(((0.5, 0.5), (1.2, 2.0)), variance=0.6, reach=1.5, strength=(2.0, -0.5))
 
 
-class Own(Condition):
+class Own(HardConstraint):
     """Another condition for each of two channels."""
 
     def lift(self, x):
@@ -68,10 +74,10 @@ def sources_oracle(x, value):
 
 
 CASES = {
-    "walls": (Walls(DOMAIN.lower, DOMAIN.upper), walls_oracle, 1),
-    "walls of two channels": (Walls(DOMAIN.lower, DOMAIN.upper), walls_oracle, 2),
-    "apart": (Apart((1.0, -2.0), 0.7), apart_oracle, 1),
-    "window": (Window(1.7, 0.4), window_oracle, 2),
+    "walls": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), walls_oracle, 1),
+    "walls of two channels": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), walls_oracle, 2),
+    "apart": (DistanceFactor((1.0, -2.0), 0.7), apart_oracle, 1),
+    "window": (CompactSupport(1.7, 0.4), window_oracle, 2),
     "sources": (SOURCES, sources_oracle, 4),
     "own": (Own(), own_oracle, 2),
 }
@@ -97,18 +103,18 @@ def points(count=20):
 
 def case(name):
     """u as the package has it, u written out, and the network in both."""
-    condition, oracle, channels = CASES[name]
+    hard_constraint, oracle, channels = CASES[name]
     network = siren(channels)
-    centre, half = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 2.0])
-    return OnDomain(network, DOMAIN, condition), lambda x: oracle(x, network((x - centre) / half)), network
+    center, half_extent = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 2.0])
+    return OnDomain(network, DOMAIN, hard_constraint), lambda x: oracle(x, network((x - center) / half)), network
 
 
 TOLERANCE = {"sources": 1e-11}
 """The second derivatives of ln r² and E₁ near their poles take each other away; else 1e-12."""
 
 
-def assert_same(ours, truth, tolerance=1e-12):
-    for mine, true in zip(ours, truth, strict=True):
+def assert_same(ours, reference, tolerance=1e-12):
+    for mine, true in zip(ours, reference, strict=True):
         assert (mine is None) == (true is None)
         if mine is not None:
             assert mine.shape == true.shape
@@ -126,11 +132,11 @@ def test_jets_and_their_gradients_by_parameters_are_those_of_nested_autograd(nam
     x, generator = points(), torch.Generator().manual_seed(2)
     assert_same([function(x)], [written(x)])
     ours = propagate(function, x, order, hessian=hessian)
-    truth = whole(autograd.propagate(written, x, order, hessian=hessian))
-    assert_same(ours, truth, TOLERANCE.get(name, 1e-12))
-    bars = [None if part is None else torch.randn(part.shape, generator=generator) for part in truth]
+    reference = whole(autograd.propagate(written, x, order, hessian=hessian))
+    assert_same(ours, reference, TOLERANCE.get(name, 1e-12))
+    bars = [None if part is None else torch.randn(part.shape, generator=generator) for part in reference]
     gradients = []
-    for jet in (ours, truth):
+    for jet in (ours, reference):
         loss = sum((part * bar).sum() for part, bar in zip(jet, bars, strict=True) if part is not None)
         gradients.append(torch.autograd.grad(loss, list(network.parameters())[:-1]))
     assert_same(*gradients, 1e-11)
@@ -159,16 +165,16 @@ def test_derivatives_along_a_line_are_those_of_nested_autograd(name):
 
 def test_in_single_precision_the_jet_is_that_in_double():
     function, written, network = case("sources")
-    truth = autograd.propagate(written, points(), 2)
+    reference = autograd.propagate(written, points(), 2)
     network.float()
     jet = propagate(function, points(), 2)
     assert {part.dtype for part in jet if part is not None} == {torch.float32}
-    assert_same(jet, truth, 1e-4)
+    assert_same(jet, reference, 1e-4)
 
 
 def test_walls_hold_to_the_last_bit():
     lower, upper = (0.1, -1 / 3), (0.7, 2.9)
-    function = OnDomain(siren(3), box(lower, upper), Walls(lower, upper))
+    function = OnDomain(siren(3), box(lower, upper), ZeroOnBox(lower, upper))
     unit = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
     inside = torch.tensor(lower) + unit * (torch.tensor(upper) - torch.tensor(lower))
     for axis in (0, 1):
@@ -181,7 +187,7 @@ def test_walls_hold_to_the_last_bit():
             assert not jet.gradient[..., 1 - axis].any()
             assert jet.gradient[..., axis].abs().min() > 0
     assert (function(inside) != 0).all()
-    assert Walls(lower, upper).factor(torch.tensor([[0.4, (2.9 - 1 / 3) / 2]])).item() == pytest.approx(1)
+    assert ZeroOnBox(lower, upper).factor(torch.tensor([[0.4, (2.9 - 1 / 3) / 2]])).item() == pytest.approx(1)
 
 
 def test_a_distance_begins_at_its_point_and_grows_by_its_slope():
@@ -201,7 +207,7 @@ def test_a_distance_begins_at_its_point_and_grows_by_its_slope():
 
 def test_the_laplacian_of_sources_is_their_gaussians():
     variance, strength = 0.01, (3.0, -2.0)
-    sources = Sources(((0.5, 0.5), (0.7, 0.6)), variance, reach=1e7, strength=strength)
+    sources = GaussianSources(((0.5, 0.5), (0.7, 0.6)), variance, reach=1e7, strength=strength)
     r = torch.tensor([1e-3, 0.02, 0.1, 0.15, 0.3, 1.0])[:, None]
     x = torch.tensor([0.5, 0.5]) + r * torch.tensor([0.6, -0.8])
     gaussians = [
@@ -217,42 +223,42 @@ def test_the_laplacian_of_sources_is_their_gaussians():
 
 
 def test_sources_end_at_their_reach():
-    function = OnDomain(siren(), DOMAIN, Sources(((0.0, 0.0),), 0.01, 0.5, (1.0,)))
+    function = OnDomain(siren(), DOMAIN, GaussianSources(((0.0, 0.0),), 0.01, 0.5, (1.0,)))
     beyond, within = torch.tensor([[0.3, 0.41], [2.0, 1.0]]), torch.tensor([[0.3, 0.39]])
     plain = OnDomain(siren(), DOMAIN)
     assert_same(propagate(function, beyond, 2, hessian=True), propagate(plain, beyond, 2, hessian=True), 0)
     assert function(within) != plain(within)
 
 
-def field(condition, channels=(), low=-1.0, high=1.0):
+def field(hard_constraint, channels=(), low=-1.0, high=1.0):
     out = max(len(channels), 1)
     header = Header("array", DOMAIN, (5, 6), channels, "float64", (low,) * out, (high,) * out)
-    return Field(siren(out), header, {"source": "test"}, condition=condition)
+    return Field(siren(out), header, {"source": "test"}, hard_constraint=hard_constraint)
 
 
 @pytest.mark.parametrize(
     ("condition", "channels"),
     [
-        (Walls(DOMAIN.lower, DOMAIN.upper), ()),
-        (Apart((1.0, -2.0), 0.7), ()),
-        (Window(1.7, 0.4), ("a", "b")),
+        (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), ()),
+        (DistanceFactor((1.0, -2.0), 0.7), ()),
+        (CompactSupport(1.7, 0.4), ("a", "b")),
         (SOURCES, ("first", "its echo", "second", "its echo")),
-        (Sources(((0.5, 0.5),), 0.1, 1.5, (2.0,)), ()),
+        (GaussianSources(((0.5, 0.5),), 0.1, 1.5, (2.0,)), ()),
     ],
 )
-def test_a_field_with_a_condition_comes_back_as_it_was(condition, channels, tmp_path):
-    saved, x = field(condition, channels), points()
+def test_a_field_with_a_condition_comes_back_as_it_was(hard_constraint, channels, tmp_path):
+    saved, x = field(hard_constraint, channels), points()
     saved.save(path := tmp_path / "a.safetensors")
     back = sf.load(path)
-    assert back.condition == condition
+    assert back.hard_constraint == hard_constraint
     plain = OnDomain(saved.network, DOMAIN)(x)
-    assert torch.equal(back(x), condition.lift(x) + condition.factor(x) * plain)
+    assert torch.equal(back(x), hard_constraint.lift(x) + hard_constraint.factor(x) * plain)
     assert torch.equal(back(x), saved(x))
     assert torch.equal(back.gradient(x), saved.gradient(x))
     assert torch.equal(back.laplacian(x), saved.laplacian(x))
     assert_same([back.gradient(x)], [autograd.propagate(saved, x, 1).gradient])
-    assert np.array_equal(back.render(layer="gradient"), saved.render(layer="gradient"))
-    y, z = (torch.from_numpy(each) for each in DOMAIN.centres((5, 6)))
+    assert np.array_equal(back.render(quantity="gradient"), saved.render(quantity="gradient"))
+    y, z = (torch.from_numpy(each) for each in DOMAIN.centers((5, 6)))
     shown = saved(torch.stack(torch.meshgrid(y, z, indexing="ij"), dim=-1))
     assert np.allclose(saved.render().reshape(5, 6, -1), shown.numpy(), rtol=1e-12)
 
@@ -264,7 +270,7 @@ def test_a_condition_that_a_file_cannot_describe_is_refused(tmp_path):
         own.save(tmp_path / "a.safetensors")
     assert list(tmp_path.iterdir()) == []
 
-    class Kind(Walls):
+    class Kind(ZeroOnBox):
         """Not what a file would bring back."""
 
     with pytest.raises(sf.InputError, match="one's own"):
@@ -283,7 +289,7 @@ def test_a_condition_that_a_file_cannot_describe_is_refused(tmp_path):
     ],
 )
 def test_a_file_with_an_unknown_condition_is_refused(changed, tmp_path):
-    field(Walls(DOMAIN.lower, DOMAIN.upper)).save(path := tmp_path / "a.safetensors")
+    field(ZeroOnBox(DOMAIN.lower, DOMAIN.upper)).save(path := tmp_path / "a.safetensors")
     tensors, header = serialization.read(path, "field")
     serialization.write(path, "field", tensors, header | {"condition": changed})
     with pytest.raises(sf.InputError, match="header that does not describe a field"):
@@ -293,12 +299,12 @@ def test_a_file_with_an_unknown_condition_is_refused(changed, tmp_path):
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-2.0, 2.0), (-1.0, 3.0)])
 def test_a_condition_is_on_values_as_they_are(low, high):
     with pytest.raises(sf.InputError, match="from -1 to 1"):
-        field(Walls(DOMAIN.lower, DOMAIN.upper), low=low, high=high)
-    assert field(None, low=low, high=high).condition is None
+        field(ZeroOnBox(DOMAIN.lower, DOMAIN.upper), low=low, high=high)
+    assert field(None, low=low, high=high).hard_constraint is None
 
 
 def test_the_derivative_of_a_field_with_a_condition_is_refused():
-    for each in (field(Apart((1.0, 1.0))), case("own")[0]):
+    for each in (field(DistanceFactor((1.0, 1.0))), case("own")[0]):
         with pytest.raises(sf.InputError, match="field with a condition is no network"):
             derivative(each, 0)
     assert derivative(field(None), 0)(points()).shape == (20, 1)
@@ -306,8 +312,8 @@ def test_the_derivative_of_a_field_with_a_condition_is_refused():
 
 def beside():
     """A conditioned network of two channels and a plain one of one."""
-    walls = OnDomain(siren(2), DOMAIN, Walls(DOMAIN.lower, DOMAIN.upper))
-    return Beside(walls, OnDomain(siren(1, seed=5), DOMAIN))
+    walls = OnDomain(siren(2), DOMAIN, ZeroOnBox(DOMAIN.lower, DOMAIN.upper))
+    return Concat(walls, OnDomain(siren(1, seed=5), DOMAIN))
 
 
 @pytest.mark.parametrize(("order", "hessian"), PARTS)
@@ -341,20 +347,20 @@ def test_the_jacobian_is_that_written_out(function):
         sf.Constraint("values", lambda step: None, values, weight=2.0),
     ]
     batches = [Batch(x, weight=weight), Batch(x[:7])]
-    residual, terms, jacobian = linearised(function, constraints, batches)
-    truth = []
+    residual, terms, jacobian = linearize(function, constraints, batches)
+    reference = []
     for constraint, batch in zip(constraints, batches, strict=True):
         found = constraint.residual(autograd.propagate(function, batch.x, constraint.order), batch)
         each = 1.0 if batch.weight is None else batch.weight
-        truth.append((found * (constraint.weight * each / found.numel()) ** 0.5).flatten())
-    truth = torch.cat(truth)
+        reference.append((found * (constraint.weight * each / found.numel()) ** 0.5).flatten())
+    reference = torch.cat(reference)
     parameters = list(function.parameters())
-    rows = [torch.autograd.grad(row, parameters, retain_graph=True, materialize_grads=True) for row in truth]
+    rows = [torch.autograd.grad(row, parameters, retain_graph=True, materialize_grads=True) for row in reference]
     written = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
-    assert_same([residual, jacobian.kernel()], [truth.detach(), written @ written.T], 1e-11)
-    assert sum(terms.values()) == pytest.approx(truth.square().sum().item())
+    assert_same([residual, jacobian.kernel()], [reference.detach(), written @ written.T], 1e-11)
+    assert sum(terms.values()) == pytest.approx(reference.square().sum().item())
     step = {p: torch.randn(p.shape, generator=torch.Generator().manual_seed(k)) for k, p in enumerate(parameters)}
     flat = torch.cat([step[p].flatten() for p in parameters])
-    y = torch.randn(len(truth), generator=torch.Generator().manual_seed(9))
+    y = torch.randn(len(reference), generator=torch.Generator().manual_seed(9))
     pulled = torch.cat([jacobian.pulled(y)[p].flatten() for p in parameters])
     assert_same([jacobian.along(step), pulled], [written @ flat, written.T @ y], 1e-11)

@@ -8,12 +8,12 @@ from scipy.stats import kstest
 import sinefield as sf
 from sinefield.constraints.constraint import Constraint
 from sinefield.domain import box
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import boundary, grid, sobol, surface, uniform
 from sinefield.training.loop import Stop
 from sinefield.training.loss import add_gradient
-from sinefield.training.minimize import minimise
+from sinefield.training.minimize import minimize
 
 BOX = box((0, -1, 10), (2, 3, 11))
 
@@ -87,14 +87,14 @@ def test_several_constraints_solve_a_boundary_value_problem_and_are_reported_by_
     ]
     x = torch.linspace(0, 1, 101)[:, None]
 
-    def judge():
+    def evaluate():
         with torch.no_grad():
             return float((siren(x) - torch.sin(np.pi * x)).square().mean())
 
     adam = torch.optim.Adam(siren.parameters(), lr=1e-3)
-    state, _ = minimise(siren, constraints, adam, Stop(steps=600), judge=judge, judge_every=50)
+    state, _ = minimize(siren, constraints, adam, Stop(steps=600), evaluate=evaluate, evaluate_every=50)
     assert state.terms.keys() == {"equation", "ends"}
-    assert judge() < 1e-4
+    assert evaluate() < 1e-4
 
 
 def test_constraints_with_one_sampler_share_its_batch_and_add_up_to_the_same():
@@ -117,8 +117,8 @@ def test_constraints_with_one_sampler_share_its_batch_and_add_up_to_the_same():
     found = []
     for samplers in ((sampler, sampler), (sampler, apart)):
         siren.zero_grad()
-        with Crew(torch.device("cpu")) as crew:
-            losses = add_gradient(siren, terms(*samplers), 7, crew)
+        with WorkerPool(torch.device("cpu")) as pool:
+            losses = add_gradient(siren, terms(*samplers), 7, pool)
         found.append((losses["same name"], torch.cat([p.grad.flatten() for p in siren.parameters()])))
     assert called == [7, 7]
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-12)

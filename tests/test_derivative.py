@@ -63,8 +63,8 @@ def test_finite_differences_agree():
     field, x, h = network("sine", 2, 1), points(20, 2), 1e-5
     step = torch.tensor([0.0, h])
     with torch.no_grad():
-        truth = (derivative(field, 0)(x + step) - derivative(field, 0)(x - step)) / (2 * h)
-        assert_close(derivative(field, 0, 1)(x), truth, 1e-5)
+        reference = (derivative(field, 0)(x + step) - derivative(field, 0)(x - step)) / (2 * h)
+        assert_close(derivative(field, 0, 1)(x), reference, 1e-5)
 
 
 def test_derivatives_of_derivatives_are_one_derivative():
@@ -80,9 +80,9 @@ def test_it_shares_the_parameters():
     slope = derivative(siren, 0)
     assert [id(p) for p in slope.parameters()] == [id(p) for p in siren.parameters()]
     before = siren(x).detach()
-    optimiser = torch.optim.SGD(slope.parameters(), lr=1e-6)
+    optimizer = torch.optim.SGD(slope.parameters(), lr=1e-6)
     slope(x).square().mean().backward()
-    optimiser.step()
+    optimizer.step()
     assert not torch.equal(siren(x), before)
     assert_close(slope(x), nested(siren, x, (0,)))
 
@@ -95,8 +95,8 @@ def test_parameters_train_through_it_as_through_autograd(name, axes):
         field = network(name, 2, 1)
         (by(field) * points(5, 1, seed=3)).sum().backward()
         gradients.append([torch.zeros_like(p) if p.grad is None else p.grad for p in field.parameters()])
-    for ours, truth in zip(*gradients, strict=True):
-        assert_close(ours, truth)
+    for ours, reference in zip(*gradients, strict=True):
+        assert_close(ours, reference)
 
 
 def test_points_may_have_any_shape_and_a_gradient():

@@ -129,8 +129,8 @@ def make(path, folder=False):
         case ".ply":
             trimesh.PointCloud(trimesh.creation.icosphere(3).vertices).export(path)
         case ".mat":
-            places = np.random.default_rng(0).uniform(-0.4, 0.4, (2, 20, 2))
-            savemat(path, {"source": places[0, :2], "receivers": places[1], "rec_val": np.ones((20, 2)) * (1 + 1j)})
+            coords = np.random.default_rng(0).uniform(-0.4, 0.4, (2, 20, 2))
+            savemat(path, {"source": coords[0, :2], "receivers": coords[1], "rec_val": np.ones((20, 2)) * (1 + 1j)})
 
 
 def picture(index):

@@ -45,8 +45,8 @@ def test_the_square_is_solved_by_what_it_says():
     residual = residual_of(problem, lambda x: torch.sin(2 * np.pi * x).prod(1, keepdim=True))
     assert np.abs(residual).max() < 1e-12
     assert np.abs(residual_of(problem, lambda x: torch.sin(2.1 * np.pi * x).prod(1, keepdim=True))).max() > 0.01
-    x = problem.judged[:50]
-    assert np.allclose(problem.truth(x)[:, 0], np.sin(2 * np.pi * x).prod(1))
+    x = problem.eval_points[:50]
+    assert np.allclose(problem.reference(x)[:, 0], np.sin(2 * np.pi * x).prod(1))
 
 
 @pytest.mark.parametrize("velocity", ["uniform", "gradient"])
@@ -60,18 +60,18 @@ def test_travel_times_satisfy_their_equation(velocity):
         return torch.arccosh(1 + (0.75 * apart) ** 2 / (2 * (1 + 0.75 * x[:, :1]) * (1 + 0.75 * 0.3))) / 0.75
 
     assert np.abs(residual_of(problem, time)).max() < 1e-6  # arccosh loses digits near the source
-    assert np.allclose(problem.truth(points(problem).numpy()), time(points(problem)).numpy())
+    assert np.allclose(problem.reference(points(problem).numpy()), time(points(problem)).numpy())
 
 
 def test_hankels_function_and_finite_differences_agree():
-    x = helmholtz().judged
+    x = helmholtz().eval_points
     assert (
         relative(finite_differences(slowness("uniform"), (0.0, 0.0), 20.0, 401)(x), hankel(x, (0.0, 0.0), 20.0)) < 5e-3
     )
 
 
 def test_differences_are_good_for_the_largest_wavenumber_that_they_judge():
-    x, place = helmholtz().judged, (0.1, -0.2)
+    x, place = helmholtz().eval_points, (0.1, -0.2)
     x = x[np.hypot(*(x - place).T) > 0.1]
     assert relative(finite_differences(slowness("uniform"), place, 40.0)(x), hankel(x, place, 40.0)) < 0.01
 
@@ -114,14 +114,14 @@ def test_fouriers_series_of_a_wave(walls):
     k = np.linspace(0, 400, 4000)
     free = (5e-4 * k * np.exp(-(k**2) * 5e-4 / 2) * np.cos(k * t) * j0(np.outer(r, k))).sum(1) * (k[1] - k[0])
     x = np.stack([np.full(40, t), r * 0.6, r * 0.8], axis=1)
-    assert np.abs(problem.truth(x)[:, 0] - free).max() < 1e-6
+    assert np.abs(problem.reference(x)[:, 0] - free).max() < 1e-6
     # after that it satisfies the conditions on the walls
     on = np.stack([np.full(50, 1.3), np.linspace(-1, 1, 50), np.full(50, 1.0)], axis=1)
     inside, further = on - [0, 0, 1e-3], on - [0, 0, 2e-3]
-    values = [problem.truth(each)[:, 0] for each in (on, inside, further)]
-    condition = values[0] if walls == "dirichlet" else (3 * values[0] - 4 * values[1] + values[2]) / 2e-3
+    values = [problem.reference(each)[:, 0] for each in (on, inside, further)]
+    hard_constraint = values[0] if walls == "dirichlet" else (3 * values[0] - 4 * values[1] + values[2]) / 2e-3
     largest = np.abs(values[1] - values[2]).max() / 1e-3 + np.abs(values[2]).max()
-    assert np.abs(condition).max() < 0.01 * largest
+    assert np.abs(hard_constraint).max() < 0.01 * largest
 
 
 def test_differences_of_a_wave_agree_with_its_series():
@@ -168,7 +168,7 @@ def test_rays_take_the_time_that_is_said():
 
     slow = np.array([np.cos(1.0), np.sin(1.0)]) / (1 + g * start[0])
     end = solve_ivp(ray, (0, 0.6), [*start, *slow], rtol=1e-10, atol=1e-12).y[:2, -1]
-    assert travel_time("gradient", tuple(start)).truth(end[None])[0, 0] == pytest.approx(0.6, rel=1e-6)
+    assert travel_time("gradient", tuple(start)).reference(end[None])[0, 0] == pytest.approx(0.6, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_solved(problem, steps, bar, options, tmp_path):
     field = solve(problem, steps=steps, **options)
     assert field.made["relative_l2"] < bar
     field.save(tmp_path / "u.safetensors")
-    again, x = sf.load(tmp_path / "u.safetensors"), problem.judged[:20]
+    again, x = sf.load(tmp_path / "u.safetensors"), problem.eval_points[:20]
     assert torch.equal(field(x), again(x))
     assert field.made["relative_l2"] == pytest.approx(
-        relative(field.at(problem.judged).reshape(-1), problem.truth(problem.judged).reshape(-1))
+        relative(field.at(problem.eval_points).reshape(-1), problem.reference(problem.eval_points).reshape(-1))
     )
 
 
@@ -195,11 +195,11 @@ def test_the_same_for_other_optimisers_and_resumed_to_the_last_bit(tmp_path):
     problem = square(size=64)
     options = {"width": 12, "depth": 1}
     losses = {
-        name: solve(problem, optimiser=name, steps=20, **options).made["loss"] for name in ("soap", "adam", "lbfgs")
+        name: solve(problem, optimizer=name, steps=20, **options).made["loss"] for name in ("soap", "adam", "lbfgs")
     }
     assert losses["lbfgs"] < losses["soap"] < 1
-    half = solve(problem, optimiser="soap", steps=20, **options)
-    assert solve(problem, optimiser="lbfgs", steps=5, like=half).made["loss"] < losses["soap"] / 3
+    half = solve(problem, optimizer="soap", steps=20, **options)
+    assert solve(problem, optimizer="lbfgs", steps=5, like=half).made["loss"] < losses["soap"] / 3
     with pytest.raises(sf.InputError, match="in_dim = 2, not 3"):
         solve(wave(), like=half, steps=1)
     whole = solve(problem, steps=24, **options)
@@ -234,7 +234,7 @@ def test_what_cannot_be_posed_or_solved_is_said():
         lambda: wave(duration=0): "some time",
         lambda: wave(source=(0.0, 2.0)): "between -0.9 and 0.9",
         lambda: solve(square(), activation="cosine"): "there is no 'cosine'",
-        lambda: solve(square(), optimiser="sgd"): "there is no 'sgd'; choose from natural",
+        lambda: solve(square(), optimizer="sgd"): "there is no 'sgd'; choose from natural",
         lambda: solve(square(), resume=True): "checkpoint folder",
         lambda: solve(square(), activation="tanh", omega=3.0): "tanh has none",
         lambda: Survey([(0.0, 0.0)], np.zeros((3, 2)), np.zeros((3, 4))): r"shape \(3, 2\); found \(3, 4\)",

@@ -37,7 +37,7 @@ def test_a_field_comes_back_as_it_was(field, tmp_path):
     assert torch.equal(back(x), field(x))
     assert torch.equal(back.laplacian(x), field.laplacian(x))
     assert back.header == field.header
-    assert back.place == field.place
+    assert back.network_domain == field.network_domain
     assert back.made["psnr_db"] == field.made["psnr_db"]
     assert np.array_equal(back.render(scale=2), field.render(scale=2))
 

@@ -22,7 +22,7 @@ def waves(height=48, width=80):
     return np.sin(x / 7) * np.cos(y / 11)
 
 
-def colours(height=24, width=40):
+def colors(height=24, width=40):
     return np.stack(
         [np.tile(np.arange(width), (height, 1)) * 6, np.tile(np.arange(height)[:, None], (1, width)) * 10], -1
     )
@@ -49,8 +49,8 @@ def test_value_gradient_and_laplacian_are_those_of_the_signal_in_the_users_units
     for k in (0, 1):
         assert np.linalg.norm(gradient[..., k].numpy() - slope[..., k]) < 0.05 * np.linalg.norm(slope[..., k])
     assert np.linalg.norm(laplacian.numpy() - curvature) < 0.25 * np.linalg.norm(curvature)
-    assert np.allclose(field.render(layer="gradient")[i, j], gradient, atol=1e-4)
-    assert np.allclose(field.render(layer="laplacian")[i, j], laplacian, atol=1e-3)
+    assert np.allclose(field.render(quantity="gradient")[i, j], gradient, atol=1e-4)
+    assert np.allclose(field.render(quantity="laplacian")[i, j], laplacian, atol=1e-3)
 
 
 def test_an_asymmetric_picture_tells_x_from_y():
@@ -181,7 +181,7 @@ def test_coordinates_of_the_wrong_shape_are_refused():
     with pytest.raises(InputError, match=r"\(x0, x1\)"):
         field(np.zeros((4, 3)))
     with pytest.raises(InputError, match="layer"):
-        field.render(layer="hessian")
+        field.render(quantity="hessian")
 
 
 @pytest.mark.parametrize("activation", NETWORKS)
@@ -221,7 +221,7 @@ def test_the_paper_recipe_takes_the_steps_of_plain_adam_on_all_samples():
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(monkeypatch):
     whole = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
-    monkeypatch.setattr(sf.crew.Crew, "piece", lambda crew, count: 1000)
+    monkeypatch.setattr(sf.pool.WorkerPool, "piece", lambda pool, count: 1000)
     parts = sf.fit(waves(), recipe="paper", steps=2, dtype=torch.float64)
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=0, atol=1e-12)
@@ -287,7 +287,7 @@ def test_the_best_weights_are_kept_not_the_last():
 
     from sinefield.training.recipes import RECIPES, adam
 
-    RECIPES["wild"] = replace(RECIPES["default"], optimiser=adam, rate={"sine": 3e-3})
+    RECIPES["wild"] = replace(RECIPES["default"], optimizer=adam, rate={"sine": 3e-3})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -303,7 +303,7 @@ def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
     from sinefield.constraints.constraint import Constraint
     from sinefield.sampling.batch import Batch
     from sinefield.training.loop import Stop
-    from sinefield.training.minimize import minimise
+    from sinefield.training.minimize import minimize
 
     siren = sf.Siren(1, 1, width=16, depth=1, generator=torch.Generator().manual_seed(0))
     x = torch.linspace(-1, 1, 64)[:, None]
@@ -315,31 +315,33 @@ def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
     def residual(jet, batch):
         return jet.value - batch.target
 
-    def judge():
+    def evaluate():
         with torch.no_grad():
             return float((siren(x) - target).square().mean())
 
     adam = torch.optim.Adam(siren.parameters(), lr=1e-3)
     with pytest.warns(UserWarning, match="went back to step 200"):
-        state, stopped = minimise(siren, [Constraint("value", sampler, residual)], adam, Stop(steps=500), judge=judge)
-    assert (stopped, state.halved) == ("steps", 1)
+        state, stopped = minimize(
+            siren, [Constraint("value", sampler, residual)], adam, Stop(steps=500), evaluate=evaluate
+        )
+    assert (stopped, state.halvings) == ("steps", 1)
     assert adam.param_groups[0]["lr"] == 5e-4
     assert all(torch.isfinite(p).all() for p in siren.parameters())
-    assert judge() == pytest.approx(state.best_mse)
+    assert evaluate() == pytest.approx(state.best_mse)
 
 
 def test_a_loss_that_is_never_finite_ends():
     from sinefield.constraints.constraint import Constraint
     from sinefield.sampling.batch import Batch
     from sinefield.training.loop import Stop
-    from sinefield.training.minimize import minimise
+    from sinefield.training.minimize import minimize
 
     siren = sf.Siren(1, 1, width=4, depth=0)
     sampler = lambda step: Batch(torch.zeros(3, 1), torch.full((3, 1), float("nan")))  # noqa: E731
     constraint = Constraint("value", sampler, lambda jet, batch: jet.value - batch.target)
-    optimiser = torch.optim.Adam(siren.parameters())
+    optimizer = torch.optim.Adam(siren.parameters())
     with pytest.warns(UserWarning, match="went back"):
-        _, stopped = minimise(siren, [constraint], optimiser, Stop(steps=100), judge=lambda: 1.0)
+        _, stopped = minimize(siren, [constraint], optimizer, Stop(steps=100), evaluate=lambda: 1.0)
     assert stopped == "diverged"
 
 
@@ -378,7 +380,10 @@ def test_progress_hears_of_every_step():
 
 def test_omega_is_the_signals_own():
     wave = np.sin(np.arange(3000) * 0.02)
-    slow, fast = (natural_omega(sf.from_array(np.sin(np.arange(3000) * pace)), 10**5) for pace in (0.02, 0.1))
+    slow, fast = (
+        natural_omega(sf.from_array(np.sin(np.arange(3000) * characteristic_frequency)), 10**5)
+        for characteristic_frequency in (0.02, 0.1)
+    )
     assert slow == pytest.approx(0.02 * 1500, rel=0.15)  # radians on half the domain
     assert fast == pytest.approx(5 * slow, rel=0.1)
     assert natural_omega(sf.from_array(wave, step=(0.001,), units=("s",)), 10**5) == slow
@@ -391,10 +396,10 @@ def test_omega_is_the_signals_own():
 
 def test_the_first_layers_steps_follow_its_omega():
     for omega, share in ((30.0, 1.0), (600.0, 0.1)):
-        optimiser = RECIPES["default"].optimise(sf.Siren(1, 1, omega_first=omega), "sine")
-        rest, first = (group["lr"] for group in optimiser.param_groups)
+        optimizer = RECIPES["default"].make_optimizer(sf.Siren(1, 1, omega_first=omega), "sine")
+        rest, first = (group["lr"] for group in optimizer.param_groups)
         assert (rest, first) == (1e-3, pytest.approx(share * 1e-3))
-    assert sum(p.numel() for group in optimiser.param_groups for p in group["params"]) == 198_145
+    assert sum(p.numel() for group in optimizer.param_groups for p in group["params"]) == 198_145
 
 
 def test_a_sound_sampled_far_above_its_pitch_is_learnt():
@@ -441,8 +446,8 @@ def test_many_samples_are_judged_by_some(monkeypatch):
 
 def test_one_derivative_is_a_part_of_the_gradient():
     field = sf.fit(waves(), width=16, depth=1, steps=10)
-    gradient = field.render(layer="gradient")
+    gradient = field.render(quantity="gradient")
     for k, axis in enumerate(field.header.domain.axes):
-        assert np.allclose(field.render(layer=f"d{axis}"), gradient[..., k])
+        assert np.allclose(field.render(quantity=f"d{axis}"), gradient[..., k])
     with pytest.raises(sf.InputError, match="no layer 'dq'"):
-        field.render(layer="dq")
+        field.render(quantity="dq")

@@ -55,14 +55,14 @@ def test_sixteen_bits_come_back_exactly(tmp_path, bands, suffix):
 
 
 def test_sixteen_bit_files_of_others_are_read(tmp_path):
-    grey, colour = bytes16(7, 5), bytes16(7, 5, 3)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    (tmp_path / "colour.png").write_bytes(imagecodecs.png_encode(colour))
-    tifffile.imwrite(tmp_path / "planes.tif", np.moveaxis(colour, -1, 0), photometric="rgb", planarconfig="separate")
-    tifffile.imwrite(tmp_path / "packed.tif", colour, photometric="rgb", compression="zlib", tile=(16, 16))
-    assert np.array_equal(read_image(tmp_path / "grey.png").samples, grey)
+    gray, color = bytes16(7, 5), bytes16(7, 5, 3)
+    Image.fromarray(gray).save(tmp_path / "grey.png")
+    (tmp_path / "colour.png").write_bytes(imagecodecs.png_encode(color))
+    tifffile.imwrite(tmp_path / "planes.tif", np.moveaxis(color, -1, 0), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(tmp_path / "packed.tif", color, photometric="rgb", compression="zlib", tile=(16, 16))
+    assert np.array_equal(read_image(tmp_path / "grey.png").samples, gray)
     for name in ("colour.png", "planes.tif", "packed.tif"):
-        assert np.array_equal(read_image(tmp_path / name).values, colour), name
+        assert np.array_equal(read_image(tmp_path / name).values, color), name
 
 
 def test_floats_keep_their_numbers_and_their_range(tmp_path):
@@ -74,10 +74,10 @@ def test_floats_keep_their_numbers_and_their_range(tmp_path):
 
 
 def test_palette_and_bilevel_come_as_what_they_show(tmp_path):
-    colours = Image.fromarray(bytes8(12, 12, 3)).quantize(16)
-    colours.save(tmp_path / "p.png")
-    assert np.array_equal(read_image(tmp_path / "p.png").values, np.asarray(colours.convert("RGB")))
-    colours.save(tmp_path / "pt.png", transparency=3)
+    colors = Image.fromarray(bytes8(12, 12, 3)).quantize(16)
+    colors.save(tmp_path / "p.png")
+    assert np.array_equal(read_image(tmp_path / "p.png").values, np.asarray(colors.convert("RGB")))
+    colors.save(tmp_path / "pt.png", transparency=3)
     assert read_image(tmp_path / "pt.png").header.channels == tuple("RGBA")
     bits = Image.fromarray(bytes8(12, 12)).convert("1")
     bits.save(tmp_path / "b.png")
@@ -125,7 +125,7 @@ def test_thin_and_wide_pictures(tmp_path, shape):
     signal = read_image(tmp_path / "a.png")
     assert np.array_equal(signal.samples, values)
     assert max(signal.header.domain.upper) == max(shape) - 0.5
-    assert signal.header.domain.half == (max(shape) / 2,) * 2
+    assert signal.header.domain.half_extent == (max(shape) / 2,) * 2
 
 
 def test_resizing_keeps_proportions_and_agrees_with_pillow():

@@ -111,8 +111,8 @@ def test_radial_basis_functions_begin_with_centres_in_the_domain(dim):
     x = torch.rand(40, dim) * 2 - 1
     found = through(network.layers()[:4], x)
     # each is exp(-s² |x - c|²), whose weights of (x + 1)² and (x - 1)² say c
-    centres = 1 + 2 * network.weights[0][:, :dim] / network.scale**2
-    assert centres.abs().max() <= 1
-    assert centres.min() < -0.8
-    truth = torch.exp(-(network.scale**2) * (x[:, None] - centres).square().sum(-1))
-    assert torch.allclose(found, truth, atol=1e-3)
+    centers = 1 + 2 * network.weights[0][:, :dim] / network.scale**2
+    assert centers.abs().max() <= 1
+    assert centers.min() < -0.8
+    reference = torch.exp(-(network.scale**2) * (x[:, None] - centers).square().sum(-1))
+    assert torch.allclose(found, reference, atol=1e-3)

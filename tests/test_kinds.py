@@ -7,7 +7,7 @@ import soundfile
 from PIL import Image
 
 import sinefield as sf
-from tests.verbs import report, run
+from tests.commands import report, run
 
 TINY = ("--width", "24", "--depth", "1", "--steps", "40")
 
@@ -28,8 +28,8 @@ def folder(tmp_path_factory):
     z, y, x = np.mgrid[:6, :8, :10]
     np.save(path / "volume.npy", np.sin(x / 3) * y + z)
     np.savez(path / "two.npz", a=np.zeros((4, 5)), b=np.arange(20.0).reshape(4, 5))
-    places = np.random.default_rng(0).random((300, 2))
-    rows = [f"{lon:.6f},{lat:.6f},{lon * lat:.6f}" for lon, lat in places]
+    coords = np.random.default_rng(0).random((300, 2))
+    rows = [f"{lon:.6f},{lat:.6f},{lon * lat:.6f}" for lon, lat in coords]
     (path / "stations.csv").write_text("\n".join(["lon,lat,temperature", *rows]) + "\n")
     return path
 

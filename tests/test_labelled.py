@@ -9,7 +9,7 @@ import sinefield
 from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.signals import from_array
-from sinefield.signals.labeled import from_xarray, labelled
+from sinefield.signals.labeled import from_xarray, to_data_array
 
 xarray = pytest.importorskip("xarray")
 
@@ -61,10 +61,10 @@ def test_times_are_seconds_and_indices_are_samples():
     hours = np.datetime64("1970-01-02") + np.arange(3) * np.timedelta64(1, "h")
     domain = from_xarray(xarray.DataArray(VALUES, {"time": hours}, ["time", "k"])).header.domain
     assert (domain.axes, domain.units) == (("time", "k"), ("s", "sample"))
-    assert domain.centres((3, 4))[0] == pytest.approx(86_400 + 3600 * np.arange(3))
+    assert domain.centers((3, 4))[0] == pytest.approx(86_400 + 3600 * np.arange(3))
     assert domain.lower[1] == -0.5
     waits = xarray.DataArray(VALUES, {"lead": np.arange(3) * np.timedelta64(1, "m")}, ["lead", "k"])
-    assert from_xarray(waits).header.domain.centres((3, 4))[0] == pytest.approx([0, 60, 120])
+    assert from_xarray(waits).header.domain.centers((3, 4))[0] == pytest.approx([0, 60, 120])
 
 
 def test_what_cannot_be_used_is_refused():
@@ -82,7 +82,7 @@ def test_what_cannot_be_used_is_refused():
 
 def test_labels_come_back():
     signal = from_xarray(grid())
-    array = labelled(signal.samples, signal.header.domain, signal.header.shape, signal.header)
+    array = to_data_array(signal.samples, signal.header.domain, signal.header.shape, signal.header)
     assert array.dims == ("lat", "lon")
     assert array.lat.attrs == {"units": "degrees"}
     assert np.array_equal(array.lat, LAT[::-1])
@@ -93,12 +93,12 @@ def test_labels_come_back():
 def test_channels_and_gradients_are_dimensions():
     header = from_array(np.zeros((3, 4, 2)), channel_axis=-1, step=(1, 1), axes=("t", "x")).header
     domain = box((0, 0), (1, 1), ("t", "x"))
-    colours = labelled(np.zeros((5, 6, 2)), domain, (5, 6), header)
-    assert colours.dims == ("t", "x", "channel")
-    assert colours.channel.values.tolist() == ["c0", "c1"]
-    assert colours.t.values == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
-    assert colours.t.attrs == {}
-    slope = labelled(np.arange(120.0).reshape(5, 6, 2, 2), domain, (5, 6), header)
+    colors = to_data_array(np.zeros((5, 6, 2)), domain, (5, 6), header)
+    assert colors.dims == ("t", "x", "channel")
+    assert colors.channel.values.tolist() == ["c0", "c1"]
+    assert colors.t.values == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert colors.t.attrs == {}
+    slope = to_data_array(np.arange(120.0).reshape(5, 6, 2, 2), domain, (5, 6), header)
     assert slope.dims == ("t", "x", "channel", "along")
     assert slope.sel(along="x", channel="c0")[0, 0] == 1
 
@@ -122,7 +122,7 @@ def test_a_field_comes_back_as_it_went_in():
     assert all(np.allclose(again[dim], array[dim]) for dim in again.dims)
     assert all(again[dim].units == array[dim].units for dim in again.dims)
     assert np.abs(again - array).max() < 0.2
-    part = field.to_xarray(scale=2, crop=[(1, 2), (None, None)], layer="gradient")
+    part = field.to_xarray(scale=2, crop=[(1, 2), (None, None)], quantity="gradient")
     assert dict(part.sizes) == {"time": 8, "x": 10, "along": 2}
     assert np.allclose(
         part.values, field.gradient(np.stack(np.meshgrid(part.time, part.x, indexing="ij"), -1))[..., 0, :]

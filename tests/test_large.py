@@ -12,9 +12,9 @@ import tifffile
 from PIL import Image
 
 from sinefield.errors import InputError
-from sinefield.signals import from_array, grey, image, read_image, resized, scratch
+from sinefield.signals import from_array, gray, image, read_image, resized, scratch
 from sinefield.signals.array import read_array, write_array
-from sinefield.signals.chunks import regrouped
+from sinefield.signals.chunks import rechunk
 from sinefield.signals.image import from_pixels, write_image, write_pixels
 from sinefield.signals.signal import MAX_SAMPLES
 
@@ -38,7 +38,7 @@ def is_mapped(values):
     return isinstance(values, np.memmap)
 
 
-def pieces(samples, dim, count=777):
+def count_components(samples, dim, count=777):
     """The samples of an array over so many axes, flat and in uneven pieces."""
     flat = samples.reshape(-1, *samples.shape[dim:])
     return (flat[start : start + count] for start in range(0, len(flat), count))
@@ -115,9 +115,9 @@ def test_half_floats_inks_and_jpeg(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("small_is_large")
 def test_colours_that_are_looked_up_go_the_usual_way(tmp_path):
-    colours = Image.fromarray(numbers((60, 90, 3), "uint8")).quantize(16)
-    colours.save(tmp_path / "p.tif")
-    assert np.array_equal(read_image(tmp_path / "p.tif").values, np.asarray(colours.convert("RGB")))
+    colors = Image.fromarray(numbers((60, 90, 3), "uint8")).quantize(16)
+    colors.save(tmp_path / "p.tif")
+    assert np.array_equal(read_image(tmp_path / "p.tif").values, np.asarray(colors.convert("RGB")))
     Image.fromarray(numbers((60, 90), "uint8")).convert("1").save(tmp_path / "b.tif")
     assert set(np.unique(read_image(tmp_path / "b.tif").values)) == {0, 255}
 
@@ -176,7 +176,7 @@ def test_what_is_packed_too_well_is_refused(tmp_path):
 def test_a_picture_is_written_piece_by_piece(tmp_path, suffix, dtype, bands):
     samples = numbers((300, 270, *bands), dtype)
     header = from_pixels(numbers((300, 270, 3), "uint8"), "RGB").header
-    write_pixels(path := tmp_path / f"a{suffix}", pieces(samples, 2), (300, 270), header)
+    write_pixels(path := tmp_path / f"a{suffix}", count_components(samples, 2), (300, 270), header)
     back = np.load(path) if suffix == ".npy" else tifffile.imread(path)
     assert back.dtype == dtype
     assert np.array_equal(back, samples if suffix == ".npy" else samples.reshape(300, 270, *[-1] * bool(bands)))
@@ -199,7 +199,7 @@ def test_true_is_white(tmp_path):
 
 def test_a_png_is_gathered_up_to_a_limit(tmp_path):
     signal = from_pixels(numbers((30, 50, 3), "uint8"), "RGB")
-    write_pixels(tmp_path / "a.png", pieces(signal.samples, 2), (30, 50), signal.header)
+    write_pixels(tmp_path / "a.png", count_components(signal.samples, 2), (30, 50), signal.header)
     assert np.array_equal(read_image(tmp_path / "a.png").values, signal.values)
     with pytest.raises(InputError, match=r"\.tif piece by piece"):
         write_pixels(tmp_path / "b.png", iter(()), (MAX_SAMPLES, 2), signal.header)
@@ -216,9 +216,9 @@ def test_a_picture_is_resized_in_blocks_as_it_is_whole(monkeypatch, size):
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_a_large_picture_is_made_grey_on_disk(monkeypatch, dtype):
     signal = from_pixels(numbers((90, 70, 3), dtype), "RGB")
-    small = grey(signal)
+    small = gray(signal)
     monkeypatch.setattr(scratch, "LARGE", 1000)
-    large = grey(signal)
+    large = gray(signal)
     assert is_mapped(large.values)
     assert not is_mapped(small.values)
     assert np.array_equal(large.values, small.values)
@@ -229,7 +229,7 @@ def test_a_large_picture_is_made_grey_on_disk(monkeypatch, dtype):
 @pytest.mark.parametrize("count", [1, 5, 12, 100])
 def test_regrouped_samples_are_the_same_ones(count):
     samples = numbers((47, 2), "uint8")
-    groups = list(regrouped((samples[a:b] for a, b in [(0, 3), (3, 3), (3, 40), (40, 47)]), count))
+    groups = list(rechunk((samples[a:b] for a, b in [(0, 3), (3, 3), (3, 40), (40, 47)]), count))
     assert {len(group) for group in groups[:-1]} <= {count}
     assert 0 < len(groups[-1]) <= count
     assert np.array_equal(np.concatenate(groups), samples)
@@ -261,7 +261,7 @@ def test_an_array_that_is_mapped_is_not_copied(tmp_path):
 
 def test_pieces_of_an_array_make_a_file(tmp_path):
     values = numbers((4, 5, 6, 3), "float32")
-    write_array(tmp_path / "a.npy", pieces(values, 3, 17), (4, 5, 6))
+    write_array(tmp_path / "a.npy", count_components(values, 3, 17), (4, 5, 6))
     assert np.array_equal(np.load(tmp_path / "a.npy"), values)
 
 

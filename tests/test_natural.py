@@ -33,7 +33,7 @@ def jacobian(function, x):
 @pytest.mark.parametrize("network", ["sine", "tanh", "gaussian", "finer", "relu", "relu-pe"])
 def test_two_steps_are_those_of_damped_least_squares(network):
     function, batch = problem(network)
-    optimiser = Natural(function.parameters(), lr=0.5)
+    optimizer = Natural(function.parameters(), lr=0.5)
     last = 0.0
     for step in range(1, 3):
         before = torch.cat([p.detach().flatten() for p in function.parameters()])
@@ -44,7 +44,7 @@ def test_two_steps_are_those_of_damped_least_squares(network):
         stacked = torch.cat([J, damping.sqrt() * torch.eye(J.shape[1])])
         wanted = torch.cat([r, damping.sqrt() * MOMENTUM * last * torch.ones(J.shape[1])])
         last = torch.linalg.lstsq(stacked, wanted[:, None], driver="gelsd").solution[:, 0]
-        [loss] = optimiser.descend(function, regression(lambda step: batch), step).values()
+        [loss] = optimizer.descend(function, regression(lambda step: batch), step).values()
         after = torch.cat([p.detach().flatten() for p in function.parameters()])
         assert loss == pytest.approx(float(r.square().mean()))
         assert torch.allclose(before - after, 0.5 * step / WARM * last, rtol=1e-4, atol=1e-7)
@@ -62,8 +62,8 @@ def hills(points):
 
 def test_scattered_samples_of_a_smooth_function_are_met_between_them():
     random = np.random.default_rng(0)
-    places, fresh = random.random((800, 2)), random.random((500, 2))
-    field = sf.fit(sf.from_points(places, hills(places)), steps=150)
+    coords, fresh = random.random((800, 2)), random.random((500, 2))
+    field = sf.fit(sf.from_points(coords, hills(coords)), steps=150)
     assert (field.network.width, field.network.depth) == (128, 1)
     error = field(fresh).numpy()[:, 0] - hills(fresh)
     assert np.linalg.norm(error) < 1e-3 * np.linalg.norm(hills(fresh))
@@ -74,32 +74,32 @@ def test_scattered_samples_of_a_smooth_function_are_met_between_them():
 
 def test_noise_is_left_alone():
     random = np.random.default_rng(2)
-    places, fresh = random.random((2000, 2)), random.random((500, 2))
-    noise = 0.1 * hills(places).std() * random.standard_normal(2000)
-    field = sf.fit(sf.from_points(places, hills(places) + noise), steps=150)
+    coords, fresh = random.random((2000, 2)), random.random((500, 2))
+    noise = 0.1 * hills(coords).std() * random.standard_normal(2000)
+    field = sf.fit(sf.from_points(coords, hills(coords) + noise), steps=150)
     error = field(fresh).numpy()[:, 0] - hills(fresh)
     assert np.sqrt(np.mean(error**2)) < 0.4 * noise.std()
 
 
 def test_a_fit_by_natural_gradients_is_resumed_to_the_last_bit(tmp_path):
-    places = np.random.default_rng(1).random((700, 2))
-    signal = sf.from_points(places, hills(places))
+    coords = np.random.default_rng(1).random((700, 2))
+    signal = sf.from_points(coords, hills(coords))
     options = {"width": 24, "depth": 1, "omega": 6}
     whole = sf.fit(signal, steps=40, **options)
     sf.fit(signal, steps=25, checkpoint=tmp_path, **options)
     parts = sf.fit(signal, steps=40, checkpoint=tmp_path, resume=True, **options)
     for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.equal(one, other)
-    elsewhere = sf.from_points(places[::-1], signal.values[:, 0])
+    elsewhere = sf.from_points(coords[::-1], signal.values[:, 0])
     with pytest.raises(sf.InputError, match="checksum"):
         sf.fit(elsewhere, steps=50, checkpoint=tmp_path, resume=True, **options)
 
 
 def test_many_scattered_samples_or_wire_are_fitted_as_others_are():
-    places = np.random.default_rng(1).random((30_000, 2))
-    field = sf.fit(sf.from_points(places, places[:, 0]), steps=1)
+    coords = np.random.default_rng(1).random((30_000, 2))
+    field = sf.fit(sf.from_points(coords, coords[:, 0]), steps=1)
     assert (field.network.width, field.network.depth) == (256, 3)
-    field = sf.fit(sf.from_points(places[:100], places[:100, 0]), activation="wire", steps=1, width=16)
+    field = sf.fit(sf.from_points(coords[:100], coords[:100, 0]), activation="wire", steps=1, width=16)
     assert field.network.depth == 3
 
 
@@ -120,7 +120,7 @@ def test_what_a_natural_gradient_is_not_for_is_refused():
     function, batch = problem()
     slope = sf.Constraint("slope", lambda step: batch, lambda jet, batch: jet.gradient[:, 0], order=1, norm=torch.abs)
     with pytest.raises(sf.InputError, match="squares at single points; 'slope' is none"):
-        sf.minimise(function, [slope], Natural(function.parameters(), lr=0.5), sf.Stop(steps=1))
+        sf.minimize(function, [slope], Natural(function.parameters(), lr=0.5), sf.Stop(steps=1))
 
 
 def test_a_step_for_several_constraints_is_damped_least_squares_over_all_of_them():

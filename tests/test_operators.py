@@ -74,8 +74,8 @@ def test_the_biharmonic_of_a_plane_wave(d):
 @pytest.mark.parametrize("name", ["sine", "tanh", "softplus", "gaussian", "finer", "wire"])
 def test_the_biharmonic_agrees_with_nested_autograd(name):
     field, x = network(name, 2, 2), points(7, 2)
-    truth = sum(nested(field, x, (i, i, j, j)) for i in range(2) for j in range(2))
-    assert_close(biharmonic(field, x), truth)
+    reference = sum(nested(field, x, (i, i, j, j)) for i in range(2) for j in range(2))
+    assert_close(biharmonic(field, x), reference)
 
 
 def test_the_biharmonic_of_a_polynomial_by_the_fallback():

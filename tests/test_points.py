@@ -10,9 +10,9 @@ import torch
 
 import sinefield as sf
 from sinefield.errors import InputError
-from sinefield.signals import from_array, pace
+from sinefield.signals import characteristic_frequency, from_array
 from sinefield.signals.points import from_points
-from sinefield.signals.table import read_places, read_points, write_points
+from sinefield.signals.table import read_coordinates, read_points, write_points
 
 RANDOM = np.random.default_rng(0)
 PLACES = RANDOM.random((50, 3)) * (1, 10, 100)
@@ -35,15 +35,15 @@ def test_places_and_values_are_kept():
     header = signal.header
     assert (header.kind, header.dtype, header.channels, signal.size) == ("points", "float32", ("c0", "c1"), 50)
     assert header.domain.lower == tuple(PLACES.min(axis=0))
-    assert header.domain.half[1] == header.domain.half[2] != header.domain.half[0]
+    assert header.domain.half_extent[1] == header.domain.half_extent[2] != header.domain.half_extent[0]
     assert header.low == tuple(values.min(axis=0).tolist())
     assert np.prod(header.shape) == pytest.approx(50, rel=0.3)
 
 
 def test_one_coordinate_one_channel_integers_and_tensors():
     signal = from_points([3, 1, 2, 2], [1, 2, 3, 4])
-    assert signal.places.dtype == signal.values.dtype == np.float64
-    assert (signal.places.shape, signal.values.shape, signal.header.channels) == ((4, 1), (4, 1), ())
+    assert signal.coords.dtype == signal.values.dtype == np.float64
+    assert (signal.coords.shape, signal.values.shape, signal.header.channels) == ((4, 1), (4, 1), ())
     assert from_points([3, 1], [[1], [2]]).header.channels == ("c0",)
     assert from_points([3, 1], [1, 2], channels=["T"]).header.channels == ("T",)
     tensor = from_points(torch.tensor([3.0, 1.0]), np.float16([1, 2]))
@@ -68,9 +68,9 @@ def test_one_coordinate_one_channel_integers_and_tensors():
         ([1, 2], [[1, 2], [3, 4]], {"channels": ("a",)}, "channels has 1 entries"),
     ],
 )
-def test_points_that_cannot_be_used_are_refused(places, values, options, says):
+def test_points_that_cannot_be_used_are_refused(coords, values, options, says):
     with pytest.raises(InputError, match=says):
-        from_points(places, values, **options)
+        from_points(coords, values, **options)
 
 
 # tables
@@ -82,9 +82,9 @@ def test_a_table_that_was_written_is_read_back(tmp_path, name):
     path = tmp_path / name
     write_points(path, PLACES, ["t", "y", "x"], iter([values[:20], values[20:]]), ["u", "v"])
     assert os.listdir(tmp_path) == [name]
-    assert np.array_equal(read_places(path, ["x", "t"]), PLACES[:, [2, 0]])
+    assert np.array_equal(read_coordinates(path, ["x", "t"]), PLACES[:, [2, 0]])
     signal = read_points(path, values=["v", "u"])
-    assert np.array_equal(signal.places, PLACES)
+    assert np.array_equal(signal.coords, PLACES)
     assert np.array_equal(signal.values.astype(np.float32), values[:, ::-1])
     assert signal.header.domain.axes == ("t", "y", "x")
     assert signal.header.channels == ("v", "u")
@@ -95,14 +95,14 @@ def test_a_table_that_was_written_is_read_back(tmp_path, name):
 
 
 def test_a_table_is_written_whole_or_not_at_all(tmp_path):
-    path, places = table(tmp_path, "before"), np.zeros((3, 1))
+    path, coords = table(tmp_path, "before"), np.zeros((3, 1))
     for pieces in ([np.zeros(2)], [np.zeros(2), np.zeros(2)], [np.zeros((3, 2))]):
         with pytest.raises(InputError, match="places"):
-            write_points(path, places, ["x"], iter(pieces), ["v"])
+            write_points(path, coords, ["x"], iter(pieces), ["v"])
     with pytest.raises(InputError, match="'x'"):
-        write_points(path, places, ["x"], iter([]), ["x"])
+        write_points(path, coords, ["x"], iter([]), ["x"])
     with pytest.raises(RuntimeError, match="cut off"):
-        write_points(path, places, ["x"], chain([np.zeros(1)], (failing() for _ in "x")), ["v"])
+        write_points(path, coords, ["x"], chain([np.zeros(1)], (failing() for _ in "x")), ["v"])
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["t.csv"]
 
@@ -125,7 +125,7 @@ def test_the_dialects_of_csv(tmp_path, text):
     signal = read_points(table(tmp_path, text))
     assert signal.header.domain.axes == ("x", "y")
     assert signal.header.channels == ("v",)
-    assert signal.places.tolist() == [[1, 2.5], [2, 4]]
+    assert signal.coords.tolist() == [[1, 2.5], [2, 4]]
     assert signal.values.tolist() == [[3], [-1e-3]]
 
 
@@ -134,7 +134,7 @@ def test_a_csv_without_a_header(tmp_path, mark):
     path = table(tmp_path, mark + "1,2.5,3\n2,4,-1e-3\n")
     signal = read_points(path)
     assert (signal.header.domain.axes, signal.header.channels, signal.size) == (("x0", "x1"), ("value",), 2)
-    assert read_places(path, ["lat", "lon"]).tolist() == [[1, 2.5], [2, 4]]
+    assert read_coordinates(path, ["lat", "lon"]).tolist() == [[1, 2.5], [2, 4]]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_csv_without_a_header(tmp_path, mark):
 )
 def test_times_are_seconds(tmp_path, cells, seconds):
     signal = read_points(table(tmp_path, "t,x,v\n{},0,1\n{},1,2\n".format(*cells)), values=["v"])
-    assert signal.places[:, 0].tolist() == list(seconds)
+    assert signal.coords[:, 0].tolist() == list(seconds)
     assert signal.header.domain.units == ("s", "")
 
 
@@ -164,7 +164,7 @@ def test_parquet_keeps_types_and_times(tmp_path):
     }
     parquet.write_table(pa.table(columns), path := tmp_path / "t.parquet")
     signal = read_points(path, ["t", "x"], ["v"])
-    assert signal.places.tolist() == [[1, 1], [3, 2]]
+    assert signal.coords.tolist() == [[1, 1], [3, 2]]
     assert signal.header.dtype == "float32"
     with pytest.raises(InputError, match=r"'station' .* holds 'a' in row 1"):
         read_points(path, ["x", "station"], ["v"])
@@ -209,11 +209,11 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
         (table(tmp_path, b"", "empty.parquet"), "0 bytes"),
         (table(tmp_path, whole.read_bytes()[:-100], "cut.parquet"), "no table"),
     ):
-        for read in (read_points, lambda path: read_places(path, ["t"])):
+        for read in (read_points, lambda path: read_coordinates(path, ["t"])):
             with pytest.raises(InputError, match=says):
                 read(path)
     with pytest.raises(InputError, match="no column 'z'"):
-        read_places(whole, ["t", "z"])
+        read_coordinates(whole, ["t", "z"])
     with pytest.raises(InputError, match="does not exist"):
         write_points(tmp_path / "no" / "t.csv", PLACES, ["t", "y", "x"], iter([PLACES[:, 0]]), ["v"])
 
@@ -227,15 +227,15 @@ def test_the_pace_of_a_sinusoid_is_its_frequency(waves, count):
     x = np.random.default_rng(1).random((count, len(wave)))
     stretch, origin = np.arange(1, len(wave) + 1) * 10.0, 1e9
     signal = from_points(origin + x * stretch, 5 + 3 * np.sin(x @ wave))
-    assert pace(signal) * stretch == pytest.approx(wave, rel=0.1)
+    assert characteristic_frequency(signal) * stretch == pytest.approx(wave, rel=0.1)
 
 
 def test_scattered_and_regular_samples_have_one_pace():
     x = np.arange(2000) * 0.01
     wave = np.stack([np.sin(8 * x), np.cos(8 * x)], -1)
-    regular = pace(from_array(wave, channel_axis=-1, step=(0.01,)))
+    regular = characteristic_frequency(from_array(wave, channel_axis=-1, step=(0.01,)))
     mixed = np.random.default_rng(0).permutation(len(x))
-    assert pace(from_points(x[mixed], wave[mixed])) == pytest.approx(regular, rel=0.05)
+    assert characteristic_frequency(from_points(x[mixed], wave[mixed])) == pytest.approx(regular, rel=0.05)
 
 
 def test_the_pace_of_what_is_degenerate():
@@ -244,11 +244,11 @@ def test_the_pace_of_what_is_degenerate():
     once, often = from_points(x, wave), from_points(np.tile(x, (40, 1)), np.tile(wave, 40))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert pace(often) == pytest.approx(pace(once))
-        assert pace(from_points(x, np.ones(300))).tolist() == [0, 0]
-        assert np.isfinite(pace(from_points([[0, 0], [1, 1]], [1, 2]))).all()
+        assert characteristic_frequency(often) == pytest.approx(characteristic_frequency(once))
+        assert characteristic_frequency(from_points(x, np.ones(300))).tolist() == [0, 0]
+        assert np.isfinite(characteristic_frequency(from_points([[0, 0], [1, 1]], [1, 2]))).all()
         t = np.linspace(0, 1, 500)  # a track says little of the slope across it, which must not come out large
-        track = pace(from_points(np.stack([t, t + 1e-9 * np.cos(900 * t)], -1), np.sin(6 * t)))
+        track = characteristic_frequency(from_points(np.stack([t, t + 1e-9 * np.cos(900 * t)], -1), np.sin(6 * t)))
     assert (track < 7).all()
 
 
@@ -256,14 +256,14 @@ def test_the_pace_of_what_is_degenerate():
 
 
 def test_a_field_through_points_is_close_between_them(tmp_path):
-    def truth(x):
+    def reference(x):
         return np.sin(3 * x[:, 0]) * np.exp(-x[:, 1])
 
     x, fresh = np.random.default_rng(3).random((2, 1500, 2)) * (2, 1)
-    signal = from_points(x, truth(x), axes=("y", "x"), units=("m", "m"))
+    signal = from_points(x, reference(x), axes=("y", "x"), units=("m", "m"))
     field = sf.fit(signal, steps=200, width=64, depth=1)
-    error = field(fresh).numpy()[:, 0] - truth(fresh)
-    assert np.sqrt(np.square(error).mean()) < 0.02 * truth(fresh).std()
+    error = field(fresh).numpy()[:, 0] - reference(fresh)
+    assert np.sqrt(np.square(error).mean()) < 0.02 * reference(fresh).std()
     slope = field.gradient(fresh).numpy()[:, 0, 0] - 3 * np.cos(3 * fresh[:, 0]) * np.exp(-fresh[:, 1])
     assert np.sqrt(np.square(slope).mean()) < 0.15
     field.save(tmp_path / "f.field")
@@ -274,8 +274,10 @@ def test_a_field_through_points_is_close_between_them(tmp_path):
 
 def test_noise_does_not_quicken_the_pace():
     random = np.random.default_rng(0)
-    places, waves = random.random((20_000, 2)), 2 * np.pi * np.array([3, 1])
+    coords, waves = random.random((20_000, 2)), 2 * np.pi * np.array([3, 1])
     for noise in (0.0, 0.05, 0.2):
-        found = pace(from_points(places, np.sin(places @ waves) + noise * random.standard_normal(20_000)))
+        found = characteristic_frequency(
+            from_points(coords, np.sin(coords @ waves) + noise * random.standard_normal(20_000))
+        )
         assert (0.5 * waves < found).all()
         assert (found < 1.2 * waves).all()

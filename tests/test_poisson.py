@@ -7,11 +7,11 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import lsqr, spsolve
 
 import sinefield as sf
-from sinefield.constraints.walk_on_spheres import walk_out
+from sinefield.constraints.walk_on_spheres import walk_on_spheres
 from sinefield.errors import InputError
 from sinefield.field.evaluate import on_grid
 from sinefield.metrics import psnr
-from sinefield.signals import estimate_gradient, grey
+from sinefield.signals import estimate_gradient, gray
 from sinefield.signals.image import from_pixels
 
 
@@ -42,9 +42,9 @@ def test_the_gradient_gives_the_picture_back_at_its_own_scale():
     field = sf.reconstruct(signal, width=64, depth=2, omega=15, steps=500)
     assert field.made["gradient_psnr_db"] > 35
     assert field.made["psnr_db"] > 30
-    truth = integrated(estimate_gradient(signal).values)
+    reference = integrated(estimate_gradient(signal).values)
     found = field.render().astype(float)
-    difference = (found - found.mean()) - (truth - truth.mean())
+    difference = (found - found.mean()) - (reference - reference.mean())
     assert np.sqrt(np.square(difference).mean()) < 0.05 * np.ptp(signal.values)
     assert found.mean() == pytest.approx(signal.values.mean(), abs=1.0)
 
@@ -74,11 +74,11 @@ def test_what_cannot_be_is_refused():
 def test_grey_is_pillows_luma():
     from PIL import Image
 
-    colours = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
-    ours = grey(from_pixels(colours, "RGB")).samples.astype(int)
-    assert np.abs(ours - np.asarray(Image.fromarray(colours).convert("L"))).max() <= 1
+    colors = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+    ours = gray(from_pixels(colors, "RGB")).samples.astype(int)
+    assert np.abs(ours - np.asarray(Image.fromarray(colors).convert("L"))).max() <= 1
     with pytest.raises(InputError, match="RGB"):
-        grey(from_pixels(np.zeros((3, 3, 4), np.uint8), "CMYK"))
+        gray(from_pixels(np.zeros((3, 3, 4), np.uint8), "CMYK"))
 
 
 @pytest.mark.parametrize("source", ["gradient", "laplacian"])
@@ -157,14 +157,14 @@ def test_a_blend_is_the_solution_of_its_sparse_poisson_problem(masked):
     mix = share * one.samples + (1 - share) * other.samples
     slopes = [np.diff(mix, axis=axis) for axis in (0, 1)]
     held = other.samples if masked else mix
-    truth = solved(slopes, held, mask if masked else np.ones((40, 56), bool))
+    reference = solved(slopes, held, mask if masked else np.ones((40, 56), bool))
     field = sf.blend(one, other, mask=mask, width=64, depth=2, omega=15, steps=600)
     found = on_grid(field.function, field.header.domain, field.header.shape)[..., 0] * 127.5 + 127.5
     for axis in (0, 1):  # the gradients, with their span as the peak
-        expected = np.diff(truth, axis=axis)
+        expected = np.diff(reference, axis=axis)
         error = np.square(np.diff(found, axis=axis) - expected).mean()
         assert psnr(error, np.ptp(expected)) > 25
-    assert np.sqrt(np.square(found - truth)[mask if masked else ...].mean()) < 5
+    assert np.sqrt(np.square(found - reference)[mask if masked else ...].mean()) < 5
     assert np.abs(found - other.samples)[~mask].mean() < 2 if masked else found.mean() == pytest.approx(mix.mean())
 
 
@@ -174,10 +174,10 @@ def test_what_is_cloned_takes_the_values_at_the_border_of_its_mask_though_it_is_
     y, x = np.mgrid[:40, :56]
     rough, step = [from_pixels(values.astype(np.uint8)[..., None], "L") for values in (squares, 40 + 150 * (x > 26))]
     mask = (y - 20) ** 2 + (x - 26) ** 2 < 600
-    truth = solved([np.diff(rough.samples.astype(float), axis=axis) for axis in (0, 1)], step.samples, mask)
+    reference = solved([np.diff(rough.samples.astype(float), axis=axis) for axis in (0, 1)], step.samples, mask)
     field = sf.blend(rough, step, mask=mask, width=64, depth=2, omega=30, steps=200)
     found = on_grid(field.function, field.header.domain, field.header.shape)[..., 0] * 127.5 + 127.5
-    assert np.sqrt(np.square(found - truth)[mask].mean()) < 12
+    assert np.sqrt(np.square(found - reference)[mask].mean()) < 12
 
 
 def test_walks_leave_where_a_harmonic_function_has_its_mean():
@@ -185,11 +185,11 @@ def test_walks_leave_where_a_harmonic_function_has_its_mean():
     inside = np.zeros((24, 30), bool)
     inside[5:, :20] = True  # up to two edges of the grid, which reflect
     values = np.linspace(0, 1, 24)[:, None] + np.linspace(0, 2, 30) ** 2
-    truth = solved([np.diff(0 * values, axis=axis) for axis in (0, 1)], values, inside)
+    reference = solved([np.diff(0 * values, axis=axis) for axis in (0, 1)], values, inside)
     start = np.flatnonzero(inside)
-    leave = walk_out(inside, (1.0, 1.0))(np.repeat(start, 100), random)
+    leave = walk_on_spheres(inside, (1.0, 1.0))(np.repeat(start, 100), random)
     assert not inside.ravel()[leave].any()
-    off = values.ravel()[leave].reshape(-1, 100).mean(axis=1) - truth.ravel()[start]
+    off = values.ravel()[leave].reshape(-1, 100).mean(axis=1) - reference.ravel()[start]
     assert abs(off.mean()) < 0.02
     assert off.std() < 0.12  # a hundredth of the values' variance, and half a sample at the border
 

@@ -14,13 +14,13 @@ from PIL import Image
 
 import sinefield as sf
 from sinefield import InputError, fit_many
-from sinefield.networks import Population, Siren
+from sinefield.networks import Siren, StackedNetworks
 from sinefield.priors.meta_learning import fitted
 from sinefield.signals import from_array
 from sinefield.signals.image import from_pixels
 from sinefield.tasks.fit_many import _groups
+from tests.commands import report, run
 from tests.test_prior import blobs
-from tests.verbs import report, run
 
 
 def pictures(count, size=12, channels=1):
@@ -30,7 +30,7 @@ def pictures(count, size=12, channels=1):
 
 def test_stacked_networks_are_the_networks():
     networks = [Siren(2, 3, 16, 1, generator=torch.Generator().manual_seed(k)) for k in range(4)]
-    many, x = Population(networks), torch.rand(7, 2)
+    many, x = StackedNetworks(networks), torch.rand(7, 2)
     for index, network in enumerate(networks):
         assert torch.allclose(many(x)[index], network(x), atol=1e-6)
         assert torch.equal(many.network(index)(x), network(x))

@@ -6,17 +6,17 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sinefield import InputError, Prior, Space, load_prior, read_album
+from sinefield import InputError, Prior, PriorConfig, load_prior, read_image_dataset
 from sinefield.networks import ENCODERS, HEADS
 from sinefield.priors import fit_prior, inpaint
-from sinefield.priors.data import Album, seen_at_random, squared
+from sinefield.priors.data import ImageDataset, random_mask, squared
 from sinefield.priors.evaluate import errors, interpolation_errors
-from sinefield.priors.fit_prior import parted, space_for, unseen
+from sinefield.priors.fit_prior import default_config, parted, unseen
 from sinefield.priors.inpaint import beginning
 from sinefield.priors.prior import grid, observed
 from sinefield.signals import from_array
 from sinefield.signals.image import from_pixels
-from tests.verbs import report, run
+from tests.commands import report, run
 
 SIZE = 16
 SMALL = {"width": 24, "depth": 1, "latent": 16, "features": 16, "halvings": 2, "hidden": 32, "omega": 10.0}
@@ -41,13 +41,13 @@ def discs(count, size=SIZE):
 
 
 @pytest.fixture(scope="module")
-def album():
-    return Album(discs(400), tuple(f"{k}.png" for k in range(400)))
+def dataset():
+    return ImageDataset(discs(400), tuple(f"{k}.png" for k in range(400)))
 
 
 @pytest.fixture(scope="module")
-def prior(album):
-    return learn(album, Space(SIZE, **SMALL), steps=250, rate=2e-3)
+def prior(dataset):
+    return fit_prior(dataset, PriorConfig(SIZE, **SMALL), steps=250, rate=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,12 @@ def folder(tmp_path_factory):
 
 
 def test_a_folder_becomes_an_album_and_names_what_it_cannot_read(folder):
-    album = read_album(folder, SIZE)
-    assert album.pixels.shape == (40, SIZE, SIZE, 1)
-    assert [name for name, _ in album.skipped] == ["broken.png"]
+    dataset = read_image_dataset(folder, SIZE)
+    assert dataset.pixels.shape == (40, SIZE, SIZE, 1)
+    assert [name for name, _ in dataset.skipped] == ["broken.png"]
     with Image.open(folder / "03.png") as picture:
         middle = picture.crop((0, 3, 24, 27)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    assert np.abs(album.pixels[3, ..., 0].astype(int) - np.asarray(middle, dtype=int)).max() <= 1
+    assert np.abs(dataset.pixels[3, ..., 0].astype(int) - np.asarray(middle, dtype=int)).max() <= 1
 
 
 def test_an_album_is_of_colours_if_one_picture_is(tmp_path):
@@ -74,20 +74,20 @@ def test_an_album_is_of_colours_if_one_picture_is(tmp_path):
     Image.new("RGBA", (40, 30), (10, 200, 30, 128)).save(tmp_path / "green.png")
     (tmp_path / "deeper").mkdir()
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "deeper" / "deep.png")
-    album = read_album(tmp_path, 8)
-    assert album.names == ("deeper/deep.png", "green.png", "grey.png")
-    assert album.pixels[:, 0, 0].tolist()[:2] == [[156] * 3, [10, 200, 30]]
-    assert read_album(tmp_path, 8, greys=True).channels == 1
+    dataset = read_image_dataset(tmp_path, 8)
+    assert dataset.names == ("deeper/deep.png", "green.png", "grey.png")
+    assert dataset.pixels[:, 0, 0].tolist()[:2] == [[156] * 3, [10, 200, 30]]
+    assert read_image_dataset(tmp_path, 8, grays=True).channels == 1
 
 
 def test_folders_without_pictures_are_refused(tmp_path):
     with pytest.raises(InputError, match="no pictures"):
-        read_album(tmp_path, 8)
+        read_image_dataset(tmp_path, 8)
     with pytest.raises(InputError, match="no folder"):
-        read_album(tmp_path / "nowhere", 8)
+        read_image_dataset(tmp_path / "nowhere", 8)
     (tmp_path / "empty.png").touch()
     with pytest.raises(InputError, match="none of the 1 pictures"):
-        read_album(tmp_path, 8)
+        read_image_dataset(tmp_path, 8)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -103,7 +103,7 @@ def test_codes_do_not_depend_on_the_order_of_the_pixels(name):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_the_field_of_a_code_is_what_the_head_makes_of_it(head):
-    prior = Prior(Space(SIZE, channels=3, head=head, **SMALL), seed=3)
+    prior = Prior(PriorConfig(SIZE, channels=3, head=head, **SMALL), seed=3)
     codes = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
     made = prior(codes, grid(SIZE)).detach()
     assert (made[0] - made[1]).abs().max() > 1e-3  # codes make a difference from the beginning
@@ -116,7 +116,7 @@ def test_the_field_of_a_code_is_what_the_head_makes_of_it(head):
 @pytest.mark.parametrize("head", HEADS)
 def test_all_networks_of_a_head_begin_as_sirens_do(head):
     """Pre-activations of a standard deviation near 1, for codes as small as encoders give."""
-    prior = Prior(Space(32, head=head, width=256, depth=3, latent=64), seed=1)
+    prior = Prior(PriorConfig(32, head=head, width=256, depth=3, latent=64), seed=1)
     layers = prior.layers(0.1 * torch.randn(4, 64, generator=torch.Generator().manual_seed(0)))
     x = grid(32).expand(4, -1, -1)
     for k, layer in enumerate(layers):
@@ -128,39 +128,39 @@ def test_all_networks_of_a_head_begin_as_sirens_do(head):
 def test_the_loss_is_the_papers_at_the_papers_size():
     from sinefield.priors.fit_prior import _descend, _Seen
 
-    album = Album(blobs(8, 32), tuple("abcdefgh"))
-    space = space_for(album.size, album.channels, "paper", features=4, halvings=1)
-    prior = Prior(space)
-    truth = torch.rand(2, 50, 1)
-    seen = _Seen(torch.arange(2), grid(32)[:40].expand(2, -1, -1), torch.rand(2, 40, 1), grid(32)[:50], truth)
+    dataset = ImageDataset(blobs(8, 32), tuple("abcdefgh"))
+    config = default_config(dataset.size, dataset.channels, "paper", features=4, halvings=1)
+    prior = Prior(config)
+    reference = torch.rand(2, 50, 1)
+    seen = _Seen(torch.arange(2), grid(32)[:40].expand(2, -1, -1), torch.rand(2, 40, 1), grid(32)[:50], reference)
     terms = _descend(prior, seen)
     code = prior.infer(seen.x, seen.values)
     weights = torch.cat([p.flatten() for k in range(2) for p in prior.field(code[k]).network.parameters()])
-    assert terms["picture"] == pytest.approx(float((prior(code, grid(32)[:50]) - truth).square().mean()), rel=1e-4)
+    assert terms["picture"] == pytest.approx(float((prior(code, grid(32)[:50]) - reference).square().mean()), rel=1e-4)
     assert terms["code"] == pytest.approx(0.1 * float(code.square().mean()), rel=1e-4)
     assert terms["network"] == pytest.approx(100 * float(weights.square().mean()), rel=1e-4)
 
 
 def test_a_prior_of_the_papers_size_takes_a_step():
-    album = Album(blobs(6, 32), tuple("abcdef"))
-    prior = learn(album, space_for(album.size, album.channels, "paper"), steps=2, batch=1, holdout=0.2)
+    dataset = ImageDataset(blobs(6, 32), tuple("abcdef"))
+    prior = fit_prior(dataset, default_config(dataset.size, dataset.channels, "paper"), steps=2, batch=1, holdout=0.2)
     assert prior.made["steps"] == 2
     assert prior.encoder.readout.in_features == 32**2
     assert sum(p.numel() for p in prior.encoder.parameters()) > 13e6
 
 
-def test_a_prior_completes_pictures_better_than_interpolation(prior, album):
-    held = unseen(prior, album)
+def test_a_prior_completes_pictures_better_than_interpolation(prior, dataset):
+    held = unseen(prior, dataset)
     assert len(held) == 40
     for count in (5, 10):
-        error = errors(prior, album, held, count).mean()
-        assert error < 0.7 * interpolation_errors("nearest", album, held, count).mean()
-        assert error < 0.7 * interpolation_errors("rbf", album, held, count).mean()
+        error = errors(prior, dataset, held, count).mean()
+        assert error < 0.7 * interpolation_errors("nearest", dataset, held, count).mean()
+        assert error < 0.7 * interpolation_errors("rbf", dataset, held, count).mean()
 
 
-def test_codes_at_random_are_like_those_that_were_learned_from(prior, album):
-    train, _ = parted(len(album), 0.1, 0)
-    values = torch.from_numpy(album.pixels[train].reshape(len(train), -1, 1) / 127.5 - 1).float()
+def test_codes_at_random_are_like_those_that_were_learned_from(prior, dataset):
+    train, _ = parted(len(dataset), 0.1, 0)
+    values = torch.from_numpy(dataset.pixels[train].reshape(len(train), -1, 1) / 127.5 - 1).float()
     codes = prior.infer(grid(SIZE).expand(len(train), -1, -1), values)
     drawn = prior.sample(20_000)
     assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.03 * float(codes.std()))
@@ -168,9 +168,9 @@ def test_codes_at_random_are_like_those_that_were_learned_from(prior, album):
     assert off.norm() < 0.05 * torch.cov(codes.T).norm()
 
 
-def test_refining_a_code_comes_closer_to_what_is_seen(prior, album):
-    picture = album.signal(int(unseen(prior, album)[0]))
-    seen = seen_at_random(SIZE, 100, 0)
+def test_refining_a_code_comes_closer_to_what_is_seen(prior, dataset):
+    picture = dataset.signal(int(unseen(prior, dataset)[0]))
+    seen = random_mask(SIZE, 100, 0)
     x, values = observed(picture, seen, SIZE)
 
     def off(code):
@@ -181,40 +181,40 @@ def test_refining_a_code_comes_closer_to_what_is_seen(prior, album):
 
 @pytest.mark.parametrize("size", [1, 2, 5, 9, 33])
 def test_pictures_of_any_size_have_a_space(size):
-    prior = Prior(space_for(size, features=8, hidden=8))
+    prior = Prior(default_config(size, features=8, hidden=8))
     assert prior.infer(grid(size)[None], torch.zeros(1, size**2, 1)).shape == (1, 128)
 
 
-def test_codes_without_an_encoder_at_the_usual_size(album):
+def test_codes_without_an_encoder_at_the_usual_size(dataset):
     """Many of the gradients of the codes are zero in the first steps, and all are tiny."""
-    prior = learn(album, Space(SIZE, encoder="none", width=16, depth=1), steps=25)
+    prior = fit_prior(dataset, PriorConfig(SIZE, encoder="none", width=16, depth=1), steps=25)
     assert prior.made["stopped"] == "steps"
     assert float(prior.spread.abs().max()) > 0
 
 
 def test_two_pictures_are_enough_to_learn_from():
-    prior = learn(Album(blobs(2), ("a", "b")), Space(SIZE, **SMALL), holdout=0.5, steps=2)
+    prior = fit_prior(ImageDataset(blobs(2), ("a", "b")), PriorConfig(SIZE, **SMALL), holdout=0.5, steps=2)
     assert torch.isfinite(prior.sample(3)).all()
 
 
-def test_what_was_held_out_is_known_by_the_pixels(prior, album):
-    assert len(unseen(prior, Album(album.pixels, album.names))) == 40
-    assert len(unseen(prior, Album(album.pixels[::-1], album.names))) == len(album)
+def test_what_was_held_out_is_known_by_the_pixels(prior, dataset):
+    assert len(unseen(prior, ImageDataset(dataset.pixels, dataset.names))) == 40
+    assert len(unseen(prior, ImageDataset(dataset.pixels[::-1], dataset.names))) == len(dataset)
 
 
 @pytest.mark.parametrize("encoder", ["set", "none"])
-def test_other_ways_to_a_code(encoder, album):
-    prior = learn(album, Space(SIZE, encoder=encoder, **SMALL), steps=400, rate=2e-3, batch=64)
-    held = unseen(prior, album)[:20]
-    assert errors(prior, album, held, 60).mean() < 0.6 * album.pixels.std() ** 2 / 127.5**2
+def test_other_ways_to_a_code(encoder, dataset):
+    prior = fit_prior(dataset, PriorConfig(SIZE, encoder=encoder, **SMALL), steps=400, rate=2e-3, batch=64)
+    held = unseen(prior, dataset)[:20]
+    assert errors(prior, dataset, held, 60).mean() < 0.6 * dataset.pixels.std() ** 2 / 127.5**2
     assert prior.codes is None
 
 
-def test_a_meta_learned_start_fits_in_a_handful_of_steps(album):
+def test_a_meta_learned_start_fits_in_a_handful_of_steps(dataset):
     from sinefield.tasks import fit
 
-    prior = learn(album, Space(SIZE, encoder="meta", **SMALL), steps=60, rate=2e-3)
-    picture = album.signal(int(unseen(prior, album)[0]))
+    prior = fit_prior(dataset, PriorConfig(SIZE, encoder="meta", **SMALL), steps=60, rate=2e-3)
+    picture = dataset.signal(int(unseen(prior, dataset)[0]))
     like = beginning(prior, picture)
     plain = fit(picture, width=24, depth=1, omega=10.0, steps=10)
     assert fit(picture, like=like, steps=10).made["psnr_db"] > plain.made["psnr_db"] + 3
@@ -222,28 +222,28 @@ def test_a_meta_learned_start_fits_in_a_handful_of_steps(album):
         prior(torch.zeros(1, 16), grid(SIZE))
 
 
-def test_learning_resumes_to_the_last_bit(album, tmp_path):
-    space = Space(SIZE, **SMALL)
-    whole = learn(album, space, steps=12)
-    learn(album, space, steps=6, checkpoint=tmp_path)
-    resumed = learn(album, space, steps=12, checkpoint=tmp_path, resume=True)
+def test_learning_resumes_to_the_last_bit(dataset, tmp_path):
+    config = PriorConfig(SIZE, **SMALL)
+    whole = fit_prior(dataset, config, steps=12)
+    fit_prior(dataset, config, steps=6, checkpoint=tmp_path)
+    resumed = fit_prior(dataset, config, steps=12, checkpoint=tmp_path, resume=True)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     with pytest.raises(InputError, match="resume"):
-        learn(album, space, steps=12, checkpoint=tmp_path)
+        fit_prior(dataset, config, steps=12, checkpoint=tmp_path)
     with pytest.raises(InputError, match="latent"):
-        learn(album, Space(SIZE, **{**SMALL, "latent": 17}), steps=12, checkpoint=tmp_path, resume=True)
+        fit_prior(dataset, PriorConfig(SIZE, **{**SMALL, "latent": 17}), steps=12, checkpoint=tmp_path, resume=True)
 
 
-def test_a_prior_is_saved_and_read(prior, album, tmp_path):
+def test_a_prior_is_saved_and_read(prior, dataset, tmp_path):
     path = tmp_path / "blobs.safetensors"
     prior.save(path)
     again = load_prior(path)
-    assert again.space == prior.space
+    assert again.config == prior.config
     assert again.made["pictures"] == 400
-    held = unseen(again, album)[:5]
-    assert np.array_equal(errors(again, album, held, 20), errors(prior, album, held, 20))
-    beginning(prior, album.signal(0)).save(tmp_path / "field.safetensors")
+    held = unseen(again, dataset)[:5]
+    assert np.array_equal(errors(again, dataset, held, 20), errors(prior, dataset, held, 20))
+    beginning(prior, dataset.signal(0)).save(tmp_path / "field.safetensors")
     with pytest.raises(InputError, match="holds a field; a prior is needed"):
         load_prior(tmp_path / "field.safetensors")
     path.write_bytes(path.read_bytes()[:-100])
@@ -260,8 +260,8 @@ def test_what_is_seen_of_a_large_picture_is_averaged_over_cells():
     assert ((values[0, :, 0] + 1) * 127.5).tolist() == pytest.approx([0.5, 56])
 
 
-def test_what_cannot_be_completed_is_refused(prior, album):
-    picture = album.signal(0)
+def test_what_cannot_be_completed_is_refused(prior, dataset):
+    picture = dataset.signal(0)
     everything = np.ones((SIZE, SIZE), dtype=bool)
     for bad, mask, message in (
         (picture, everything[:5], "the mask has the shape"),
@@ -274,12 +274,12 @@ def test_what_cannot_be_completed_is_refused(prior, album):
     with pytest.raises(InputError, match="no picture"):
         beginning(prior, from_array(np.zeros(5)))
     with pytest.raises(InputError, match="from 1 to 256 pixels"):
-        seen_at_random(SIZE, 300, 0)
+        random_mask(SIZE, 300, 0)
     for share in (0.0, 1.0, 1e-9):
         with pytest.raises(InputError, match="held out"):
             parted(100, share, 0)
     with pytest.raises(InputError, match="no encoder"):
-        Space(encoder="lstm")
+        PriorConfig(encoder="lstm")
 
 
 def test_the_verbs_of_a_prior(folder, tmp_path):
@@ -313,7 +313,7 @@ def test_the_verbs_of_a_prior(folder, tmp_path):
 
 def test_the_verbs_of_a_prior_answer_in_one_line(folder, tmp_path):
     Image.new("L", (9, 9)).save(tmp_path / "mask.png")
-    Prior(Space(SIZE, **SMALL)).save(tmp_path / "m.safetensors")
+    Prior(PriorConfig(SIZE, **SMALL)).save(tmp_path / "m.safetensors")
     complete = ("prior", "inpaint", tmp_path / "m.safetensors", folder / "01.png", "-o", tmp_path / "o.png")
     for arguments, message in (
         (("prior", "fit", tmp_path / "nowhere"), "no folder"),

@@ -17,10 +17,10 @@ from sinefield.experiments.run import RESULT, Row, reproduce, verdicts
 from sinefield.experiments.size import encoded, jpeg
 from sinefield.signals.audio import from_waveform, write_audio
 from sinefield.signals.video import write_video
+from tests.commands import report
+from tests.commands import run as run_verb
 from tests.test_docs import hurry
 from tests.test_prior import blobs
-from tests.verbs import report
-from tests.verbs import run as run_verb
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # a few steps are too few for some networks, who say so
 

@@ -8,20 +8,20 @@ import torch
 from scipy.stats import chisquare, kstest
 
 import sinefield as sf
-from sinefield.constraints.adaptive import refined
+from sinefield.constraints.adaptive import residual_adaptive
 from sinefield.constraints.constraint import Constraint
 from sinefield.domain import Region, ball, box
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import boundary, sobol, uniform
-from sinefield.sampling.schedules import growing, held
+from sinefield.sampling.schedules import repeat_batch, time_marching
 
 CENTRE, RADIUS = (3.0, -1.0), 0.5
 DISC = ball(CENTRE, RADIUS)
 
 
-def polar(x, centre=CENTRE):
+def polar(x, center=CENTRE):
     """Distances from a centre, and angles as shares of a turn."""
-    y, z = (x - torch.tensor(centre, dtype=torch.float64)).unbind(1)
+    y, z = (x - torch.tensor(center, dtype=torch.float64)).unbind(1)
     return torch.hypot(y, z).numpy(), (torch.atan2(z, y) / (2 * math.pi) % 1).numpy()
 
 
@@ -105,10 +105,10 @@ def test_points_are_even_on_a_circle_that_touches_its_box():
 
 
 def test_points_on_a_circle_far_from_the_origin_are_as_even():
-    centre = (4_000_000.1, 500_000.1)
-    around = box([c - 0.5 for c in centre], [c + 0.5 for c in centre])
-    region = Region(around, ball(centre, 0.45).distance)
-    assert even(polar(boundary(region, 4000)(0).x, centre)[1]) > 1e-3
+    center = (4_000_000.1, 500_000.1)
+    around = box([c - 0.5 for c in center], [c + 0.5 for c in center])
+    region = Region(around, ball(center, 0.45).distance)
+    assert even(polar(boundary(region, 4000)(0).x, center)[1]) > 1e-3
 
 
 def test_each_of_two_discs_has_its_share_of_the_border():
@@ -121,12 +121,12 @@ def test_each_of_two_discs_has_its_share_of_the_border():
     left = batch.x[:, 0] < 0
     assert left.double().mean().item() == pytest.approx(0.3 * 2 / (0.3 * 2 + 0.6), abs=0.03)
     assert batch.x[:, 0].max() <= 1 + 1e-5
-    for side, centre, radius in ((left, (-1.0, 0.0), 0.3), (~left, (1.0, 0.0), 0.6)):
-        r, turn = polar(batch.x[side], centre)
+    for side, center, radius in ((left, (-1.0, 0.0), 0.3), (~left, (1.0, 0.0), 0.6)):
+        r, turn = polar(batch.x[side], center)
         assert np.abs(r - radius).max() < 1e-5
         share = turn if radius == 0.3 else 2 * (turn - 0.25)
         assert kstest(share, "uniform").pvalue > 1e-3
-        outward = (batch.x[side] - torch.tensor(centre)) / radius
+        outward = (batch.x[side] - torch.tensor(center)) / radius
         assert torch.allclose(batch.normal[side], outward, atol=1e-5)
 
 
@@ -160,14 +160,14 @@ def test_faces_are_of_a_box(faces):
 def test_a_window_grows_to_the_whole_and_never_beyond():
     domain = box((2, -1), (6, 1))
     whole = uniform(domain, 500)
-    draw = growing(whole, 0, 2.0, 200, least=0.25)
+    draw = time_marching(whole, 0, 2.0, 200, least=0.25)
     for step, share in ((0, 0.25), (50, 0.25), (51, 0.255), (100, 0.5), (199, 0.995), (200, 1.0), (5000, 1.0)):
         x, drawn = draw(step).x, whole(step).x
         assert torch.allclose(x[:, 0], 2 + share * (drawn[:, 0] - 2), rtol=1e-14)
         assert torch.equal(x[:, 1], drawn[:, 1])
         assert kstest((x[:, 0] - 2) / (4 * share), "uniform").pvalue > 1e-4
-    assert growing(whole, 0, 2.0, 200)(0).x[:, 0].max() <= 2.4
-    late = growing(whole, 1, 1.0, 10)(5).x[:, 1]  # backwards from where it ends
+    assert time_marching(whole, 0, 2.0, 200)(0).x[:, 0].max() <= 2.4
+    late = time_marching(whole, 1, 1.0, 10)(5).x[:, 1]  # backwards from where it ends
     assert 0 <= late.min() < 0.05
     assert 0.95 < late.max() <= 1
 
@@ -175,13 +175,13 @@ def test_a_window_grows_to_the_whole_and_never_beyond():
 def test_what_grows_keeps_the_rest_of_its_batch_and_leaves_that_of_others():
     batch = Batch(torch.rand(4, 2), torch.rand(4, 1), torch.rand(4, 1), torch.rand(4, 2))
     before = batch.x.clone()
-    grown = growing(lambda step: batch, 0, 0.0, 10)(3)
+    grown = time_marching(lambda step: batch, 0, 0.0, 10)(3)
     assert all(one is other for one, other in zip(grown[1:], batch[1:], strict=True))
     assert torch.equal(batch.x, before)
 
 
 def test_a_held_batch_stays_for_so_many_steps():
-    seen = [held(uniform(DISC, 16), 5)(step).x for step in range(15)]
+    seen = [repeat_batch(uniform(DISC, 16), 5)(step).x for step in range(15)]
     kept = [uniform(DISC, 16)(k).x for k in range(3)]
     assert all(torch.equal(x, kept[step // 5]) for step, x in enumerate(seen))
     assert not torch.equal(kept[0], kept[1])
@@ -206,7 +206,7 @@ def corner(height, sampler, calls):
 def test_more_points_are_drawn_where_a_residual_is_large():
     siren, calls = sf.Siren(2, 2, width=4, depth=0).double(), []
     constraint = corner(1000, uniform(UNIT, 500, seed=1), calls)
-    draw = refined(siren, constraint, 400, share=0.5, every=20, seed=2)
+    draw = residual_adaptive(siren, constraint, 400, share=0.5, every=20, seed=2)
     batches = [draw(step) for step in range(20)]
     # of the area a = 0.04 the mean is 1 + 999 a, and so many in n are drawn there; without replacement they run out
     # slowly: 200 of 10 000
@@ -232,7 +232,7 @@ def test_where_a_residual_is_even_or_zero_so_are_the_points():
     siren = sf.Siren(2, 2, width=4, depth=0).double()
     for height in (1.0, 0.0):
         constraint = Constraint("even", uniform(UNIT, 500), lambda jet, batch, h=height: 0 * jet.value + h)
-        x = torch.cat([refined(siren, constraint, 500, share=1.0, every=10)(step).x for step in (0, 10, 20)])
+        x = torch.cat([residual_adaptive(siren, constraint, 500, share=1.0, every=10)(step).x for step in (0, 10, 20)])
         assert all(kstest(x[:, axis], "uniform").pvalue > 1e-3 for axis in (0, 1))
 
 
@@ -250,7 +250,7 @@ def test_a_residual_is_looked_at_anew_every_few_steps_as_the_function_then_is():
                 parameter.zero_()
             siren.biases[-1].fill_(value)
 
-    draw = refined(siren, Constraint("half", uniform(UNIT, 300), residual), 300, share=1.0, every=7)
+    draw = residual_adaptive(siren, Constraint("half", uniform(UNIT, 300), residual), 300, share=1.0, every=7)
     level(0.0)
     low = [draw(step).x for step in range(6)]
     level(1e4)
@@ -262,7 +262,7 @@ def test_a_residual_is_looked_at_anew_every_few_steps_as_the_function_then_is():
     assert np.mean(shares[:7]) == pytest.approx(0.25, abs=0.04)
     assert shares[7] == pytest.approx(0.75, abs=0.08)
     assert torch.isin(anew, torch.cat([uniform(UNIT, 300)(step).x for step in range(7, 14)])).all()
-    again = refined(siren, Constraint("half", uniform(UNIT, 300), residual), 300, share=1.0, every=7)
+    again = residual_adaptive(siren, Constraint("half", uniform(UNIT, 300), residual), 300, share=1.0, every=7)
     assert torch.equal(again(7).x, anew)
     assert torch.equal(draw(7).x, anew)
     assert not torch.equal(again(8).x, anew)
@@ -272,7 +272,7 @@ def test_lbfgs_gets_far_where_adam_has_only_begun():
     """u' = u on [0, 1] with u(0) = 1, with the same number of evaluations for both."""
     domain, x = box((0,), (1,)), torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]
 
-    def solved(optimiser, steps):
+    def solved(optimizer, steps):
         """The loss, the largest error and the number of evaluations, one of them to judge by."""
         calls = []
 
@@ -281,12 +281,12 @@ def test_lbfgs_gets_far_where_adam_has_only_begun():
             return jet.gradient[:, :, 0] - jet.value
 
         constraints = [
-            Constraint("equation", held(sobol(domain, 32), 10**6), equation, order=1),
+            Constraint("equation", repeat_batch(sobol(domain, 32), 10**6), equation, order=1),
             Constraint("begins", boundary(domain, 1, faces=[(0, 0)]), lambda jet, batch: jet.value - 1),
         ]
         generator = torch.Generator().manual_seed(0)
         siren = sf.Siren(1, 1, width=16, depth=1, omega_first=2, omega_hidden=2, generator=generator).double()
-        state, why = sf.minimise(siren, constraints, optimiser(siren.parameters()), sf.Stop(steps=steps))
+        state, why = sf.minimize(siren, constraints, optimizer(siren.parameters()), sf.Stop(steps=steps))
         assert why == "steps"
         assert state.terms.keys() == {"equation", "begins"}
         return state.best_mse, (siren(x) - x.exp()).abs().max().item(), len(calls)

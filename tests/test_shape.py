@@ -14,11 +14,11 @@ from torch import nn
 import sinefield as sf
 from sinefield.constraints.signed_distance import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
 from sinefield.field.contour import _Lattice, _passed
-from sinefield.field.sphere_trace import looking, views
+from sinefield.field.sphere_trace import looking, sphere_trace
 from sinefield.jets import operators
 from sinefield.sampling.batch import Batch
-from sinefield.signals.mesh import Mesh, pieces, watertight
-from tests.verbs import report, run
+from sinefield.signals.mesh import Mesh, count_components, watertight
+from tests.commands import report, run
 
 RING, TUBE = 0.7, 0.3
 
@@ -72,8 +72,8 @@ def test_normal_and_mean_curvature_are_those_of_a_ball_and_a_torus():
     across = (x[:, :2] ** 2).sum(-1) ** 0.5 - RING
     tube = (across**2 + x[:, 2] ** 2) ** 0.5
     # 1 / tube around the tube, and cos / (distance to the axis) around the ring
-    truth = (1 / tube + across / tube / (across + RING)) / 2
-    assert torch.allclose(operators.mean_curvature(jet)[:, 0], truth)
+    reference = (1 / tube + across / tube / (across + RING)) / 2
+    assert torch.allclose(operators.mean_curvature(jet)[:, 0], reference)
     with pytest.raises(sf.InputError, match="two coordinates or more"):
         operators.mean_curvature(sf.propagate(sf.Siren(1, 1, width=8), torch.rand(3, 1), 2, hessian=True))
 
@@ -91,37 +91,37 @@ def test_each_term_is_its_formula():
     cosine = 1 - (slope * n.numpy()).sum(1) / length
     cosine[0] = 0
     off = np.where(away.numpy() > 0.3, np.abs(np.abs(value) - away.numpy()), 0)
-    for constraint, truth in {
+    for constraint, reference in {
         zero_on(sampler, 2.0): 2 * np.abs(value).mean(),
         normals_align(sampler, 3.0): 3 * np.abs(cosine).mean(),
         unit_slope("slope", sampler, 0.5, 4.0): 4 * np.abs(0.5 * length - 1).mean(),
         away_from_zero(sampler, 5.0): 5 * np.exp(-100 * np.abs(value)).mean(),
         distance_matches(sampler, 0.3, 6.0): 6 * off.mean(),
     }.items():
-        assert constraint.term(jet, batch).item() == pytest.approx(truth, rel=1e-9), constraint.name
+        assert constraint.term(jet, batch).item() == pytest.approx(reference, rel=1e-9), constraint.name
 
 
 def test_a_field_learnt_from_distances_answers(ring):
     _, field = ring
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
-    truth = torus(x)
-    assert np.abs(field.at(x) - truth).mean() < 3e-3
-    away = np.abs(truth) > 0.01
-    assert ((field.at(x) < 0) == (truth < 0))[away].all()
+    reference = torus(x)
+    assert np.abs(field.at(x) - reference).mean() < 3e-3
+    away = np.abs(reference) > 0.01
+    assert ((field.at(x) < 0) == (reference < 0))[away].all()
     on = trimesh.sample.sample_surface(trimesh.creation.torus(RING, TUBE, 256, 128), 500, seed=1)[0]
     axis = np.linalg.norm(on[:, :2], axis=1)
     outwards = np.stack([on[:, 0] * (1 - RING / axis), on[:, 1] * (1 - RING / axis), on[:, 2]], axis=1) / TUBE
     assert (field.at(on, "normal") * outwards).sum(1).mean() > 0.999
     curvature = (1 / TUBE + (axis - RING) / TUBE / axis) / 2
     assert np.median(np.abs(field.at(on, "curvature") / curvature - 1)) < 0.1
-    found = sf.closest(field, x)
+    found = sf.closest_points(field, x)
     across = np.linalg.norm(x[:, :2], axis=1)
-    centre = np.stack([x[:, 0] * RING / across, x[:, 1] * RING / across, np.zeros(len(x))], axis=1)
-    truly = centre + TUBE * (x - centre) / np.linalg.norm(x - centre, axis=1, keepdims=True)
-    steady = (np.abs(truth) < 0.2) & (across > 0.1)
+    center = np.stack([x[:, 0] * RING / across, x[:, 1] * RING / across, np.zeros(len(x))], axis=1)
+    truly = center + TUBE * (x - center) / np.linalg.norm(x - center, axis=1, keepdims=True)
+    steady = (np.abs(reference) < 0.2) & (across > 0.1)
     assert np.linalg.norm(found - truly, axis=1)[steady].max() < 0.03
     with pytest.raises(sf.InputError, match=r"\(n, 3\)"):
-        sf.closest(field, [1.0, 2.0, 3.0])
+        sf.closest_points(field, [1.0, 2.0, 3.0])
 
 
 def test_a_mesh_is_that_of_dense_evaluation(ring):
@@ -131,15 +131,17 @@ def test_a_mesh_is_that_of_dense_evaluation(ring):
     domain, resolution = field.header.domain, 256
     mesh = sf.contour(field, resolution=resolution)
     assert watertight(mesh)
-    assert pieces(mesh) == 1
-    cells = np.array([round(resolution * s) for s in np.subtract(domain.upper, domain.lower) / 2 / domain.half])
+    assert count_components(mesh) == 1
+    cells = np.array([round(resolution * s) for s in np.subtract(domain.upper, domain.lower) / 2 / domain.half_extent])
     size = np.subtract(domain.upper, domain.lower) / cells
     axes = [low + h * np.arange(n + 1) for low, h, n in zip(domain.lower, size, cells, strict=True)]
     dense = field.at(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)).reshape(cells + 1)
     vertices, faces, _, _ = marching_cubes(dense.astype(np.float32), 0.0)
     assert len(mesh.faces) == pytest.approx(len(faces), rel=1e-4)
     diagonal = 2 * np.linalg.norm([RING + TUBE, RING + TUBE, TUBE])
-    beside = sf.metrics.to_mesh(mesh.vertices, Mesh(domain.lower + vertices * size, faces.astype(np.int64)))[0]
+    beside = sf.metrics.distances_to_mesh(mesh.vertices, Mesh(domain.lower + vertices * size, faces.astype(np.int64)))[
+        0
+    ]
     assert beside.max() < 1e-4 * diagonal
     assert np.abs(field.at(mesh.vertices)).max() < 1e-5
     assert np.allclose(mesh.normals, field.at(mesh.vertices, "normal"), atol=1e-6)
@@ -160,7 +162,7 @@ def test_bricks_are_welded(ring, monkeypatch):
     assert len(parts.vertices) == pytest.approx(len(whole.vertices), abs=8)
     assert len(parts.faces) == pytest.approx(len(whole.faces), abs=16)
     assert watertight(parts)
-    assert sf.metrics.to_mesh(parts.vertices, whole)[0].max() < 1e-4
+    assert sf.metrics.distances_to_mesh(parts.vertices, whole)[0].max() < 1e-4
 
 
 def test_what_cannot_be_meshed_is_said(ring, monkeypatch):
@@ -177,9 +179,9 @@ def test_what_cannot_be_meshed_is_said(ring, monkeypatch):
     with pytest.raises(sf.InputError, match="three coordinates; this one has 2"):
         sf.contour(flat)
     with pytest.raises(sf.InputError, match="kind array"):
-        views(flat)
+        sphere_trace(flat)
     with pytest.raises(sf.InputError, match="up is one of x, y, z"):
-        views(field, up="w")
+        sphere_trace(field, up="w")
 
 
 def test_the_level_of_a_volume_is_meshed_out_of_what_is_dense():
@@ -196,15 +198,15 @@ def test_the_level_of_a_volume_is_meshed_out_of_what_is_dense():
 def test_points_become_a_closed_surface_the_right_way_out(normals):
     made = trimesh.creation.torus(RING, TUBE, 128, 64)
     points, on = trimesh.sample.sample_surface(made, 5000, seed=0)
-    cloud = sf.from_cloud(3 * points + 10, made.face_normals[on] if normals else None)
+    cloud = sf.from_point_cloud(3 * points + 10, made.face_normals[on] if normals else None)
     field = sf.fit_shape(cloud, width=64, depth=1, steps=150)
     assert field.made["watertight"]
     assert field.made["components"] == 1
     assert field.made["completeness"] < 0.005
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
-    truth = 3 * torus(x)
-    assert ((field.at(3 * x + 10) < 0) == (truth < 0))[np.abs(truth) > 0.1].mean() > 0.995
-    assert np.abs(field.at(3 * x + 10) - truth).mean() < 0.05
+    reference = 3 * torus(x)
+    assert ((field.at(3 * x + 10) < 0) == (reference < 0))[np.abs(reference) > 0.1].mean() > 0.995
+    assert np.abs(field.at(3 * x + 10) - reference).mean() < 0.05
 
 
 def test_the_official_loss_and_other_activations_learn_a_shape():
@@ -232,7 +234,7 @@ def test_a_fit_goes_on_where_it_stopped(tmp_path):
 
 
 def test_what_is_not_for_shapes_is_refused():
-    cloud = sf.from_cloud(trimesh.creation.icosphere(2).vertices)
+    cloud = sf.from_point_cloud(trimesh.creation.icosphere(2).vertices)
     with pytest.raises(sf.InputError, match="points with normals"):
         sf.fit_shape(cloud, recipe="paper")
     with pytest.raises(sf.InputError, match="not for shapes"):
@@ -250,7 +252,7 @@ def test_what_is_not_for_shapes_is_refused():
 def test_a_ball_looks_round_from_everywhere():
     surface = sampled(trimesh.creation.icosphere(4))
     field = sf.fit_shape(surface, supervise="distance", width=32, depth=1, steps=200, omega=4)
-    seen = views(field, 64)
+    seen = sphere_trace(field, 64)
     assert seen.shape == (64, 256, 3)
     for part in np.split(seen, 4, axis=1):
         body = (part != 255).any(-1)

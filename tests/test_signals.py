@@ -8,33 +8,33 @@ import sinefield as sf
 from sinefield.domain import box, from_samples, stretched
 from sinefield.errors import InputError
 from sinefield.field.evaluate import window
-from sinefield.sampling.data import pieces, shuffled, split, take
-from sinefield.sampling.permutation import Shuffled
+from sinefield.sampling.data import gather, pieces, random_batches, split_holdout
+from sinefield.sampling.permutation import Permutation
 
 
 def test_samples_sit_where_the_user_says():
     values = np.arange(12.0).reshape(3, 4)
     signal = sf.from_array(values, origin=(10, -1), step=(2, 0.5), axes=("t", "x"), units=("s", "m"))
-    batch = take(signal, np.array([0, 5, 11]))
+    batch = gather(signal, np.array([0, 5, 11]))
     assert batch.x.tolist() == [[10, -1], [12, -0.5], [14, 0.5]]
     assert np.allclose(batch.target[:, 0] * 5.5 + 5.5, [0, 5, 11])
-    centres = signal.header.domain.centres((3, 4))
-    assert np.allclose(centres[0], [10, 12, 14])
+    centers = signal.header.domain.centers((3, 4))
+    assert np.allclose(centers[0], [10, 12, 14])
 
 
 def test_axes_of_one_unit_share_a_scale():
-    assert from_samples((10, 40), units=("px", "px")).half == (20, 20)
-    assert from_samples((10, 40), units=("s", "px")).half == (5, 20)
-    assert from_samples((10, 40), units=("", "")).half == (5, 20)
-    assert sf.from_array(np.zeros((10, 40))).header.domain.half == (20, 20)
-    assert sf.from_array(np.zeros((10, 40)), step=(1, 1)).header.domain.half == (5, 20)
+    assert from_samples((10, 40), units=("px", "px")).half_extent == (20, 20)
+    assert from_samples((10, 40), units=("s", "px")).half_extent == (5, 20)
+    assert from_samples((10, 40), units=("", "")).half_extent == (5, 20)
+    assert sf.from_array(np.zeros((10, 40))).header.domain.half_extent == (20, 20)
+    assert sf.from_array(np.zeros((10, 40)), step=(1, 1)).header.domain.half_extent == (5, 20)
 
 
 def test_the_official_grid_puts_the_first_and_last_sample_at_one():
     domain = from_samples((5, 9), units=("px", "px"))
     placed = stretched(domain, (5, 9))
-    for axis, centre, half in zip(domain.centres((5, 9)), placed.centre, placed.half, strict=True):
-        assert np.allclose((axis - centre) / half, np.linspace(-1, 1, len(axis)))
+    for axis, center, half in zip(domain.centers((5, 9)), placed.center, placed.half_extent, strict=True):
+        assert np.allclose((axis - center) / half, np.linspace(-1, 1, len(axis)))
 
 
 @pytest.mark.parametrize(
@@ -67,40 +67,40 @@ def test_a_box_must_be_a_box():
 
 def test_a_pass_takes_every_sample_once_and_depends_on_the_step_alone():
     signal = sf.from_array(np.arange(100.0))
-    sampler, again = shuffled(signal, 10, seed=3), shuffled(signal, 10, seed=3)
+    sampler, again = random_batches(signal, 10, seed=3), random_batches(signal, 10, seed=3)
     passes = [np.sort(np.concatenate([sampler(step).x[:, 0] for step in range(k, k + 10)])) for k in (0, 10)]
     assert all(np.array_equal(each, np.arange(100)) for each in passes)
     assert not np.array_equal(sampler(0).x, sampler(10).x)
     assert all(np.array_equal(again(step).x, sampler(step).x) for step in (17, 3, 12))
-    assert not np.array_equal(shuffled(signal, 10, seed=4)(0).x, sampler(0).x)
+    assert not np.array_equal(random_batches(signal, 10, seed=4)(0).x, sampler(0).x)
 
 
 def test_a_batch_as_large_as_the_signal_is_all_of_it_in_order():
     signal = sf.from_array(np.arange(7.0))
     for size in (None, 7, 100):
-        assert shuffled(signal, size)(5).x[:, 0].tolist() == list(range(7))
+        assert random_batches(signal, size)(5).x[:, 0].tolist() == list(range(7))
 
 
 def test_what_is_held_out_is_never_seen():
     signal = sf.from_array(np.arange(60.0))
-    seen, unseen = split(signal, 0.25, seed=1)
+    seen, unseen = split_holdout(signal, 0.25, seed=1)
     assert sorted([*seen[:], *unseen[:]]) == list(range(60))
     assert len(unseen) == 15
-    drawn = {int(x) for step in range(9) for x in shuffled(signal, 5, indices=seen)(step).x[:, 0]}
+    drawn = {int(x) for step in range(9) for x in random_batches(signal, 5, indices=seen)(step).x[:, 0]}
     assert drawn == set(seen[:].tolist())
     assert [len(batch.x) for batch in pieces(signal, 4, indices=unseen)] == [4, 4, 4, 3]
-    assert not np.array_equal(split(signal, 0.25, seed=2)[1][:], unseen[:])
+    assert not np.array_equal(split_holdout(signal, 0.25, seed=2)[1][:], unseen[:])
     for share in (-0.1, 1.0, 0.001):
         with pytest.raises(InputError, match="holdout"):
-            split(signal, share, seed=0)
+            split_holdout(signal, share, seed=0)
 
 
 def test_a_crop_is_a_slice():
     signal = sf.from_array(np.zeros((20, 30)), origin=(100, 0), step=(10, 1))
     domain, shape = window(signal.header, crop=[(120, 160), (None, 7)])
     assert shape == (4, 7)
-    assert np.allclose(domain.centres(shape)[0], [120, 130, 140, 150])
-    assert np.allclose(domain.centres(shape)[1], np.arange(7))
+    assert np.allclose(domain.centers(shape)[0], [120, 130, 140, 150])
+    assert np.allclose(domain.centers(shape)[1], np.arange(7))
     assert window(signal.header, crop=[(None, None), (0, 10)], scale=2)[1] == (40, 20)
     for crop in ([(120, 120), (None, None)], [(0, 150), (None, None)], [(None, None)], [(None, 301), (None, None)]):
         with pytest.raises(InputError, match="crop"):
@@ -111,7 +111,7 @@ def test_a_crop_between_samples_takes_the_samples_in_it():
     header = sf.from_array(np.zeros(10)).header
     for crop, taken in (((0.5, 3.2), [1, 2, 3]), ((0, 0.5), [0]), ((0, 2.5), [0, 1, 2])):
         domain, shape = window(header, crop=[crop])
-        assert np.allclose(domain.centres(shape)[0], taken)
+        assert np.allclose(domain.centers(shape)[0], taken)
         assert window(header, crop=[crop], scale=4)[1] == (4 * len(taken),)
 
 
@@ -134,17 +134,17 @@ def test_a_size_is_the_longest_side_or_every_side():
 
 def test_an_order_holds_every_number_once():
     for count in (*range(1, 40), 255, 256, 257, 1000):
-        assert sorted(Shuffled(count, (3,))[:].tolist()) == list(range(count))
-    few = Shuffled(2**40, (1, 2))[:1000]  # of more numbers than fit the memory
+        assert sorted(Permutation(count, (3,))[:].tolist()) == list(range(count))
+    few = Permutation(2**40, (1, 2))[:1000]  # of more numbers than fit the memory
     assert len(set(few.tolist())) == 1000
     assert few.min() >= 0
     assert few.max() < 2**40
-    assert not np.array_equal(few, Shuffled(2**40, (1, 3))[:1000])
+    assert not np.array_equal(few, Permutation(2**40, (1, 3))[:1000])
 
 
 def test_an_order_is_uniform():
     # where number 0 … 15 of 16 comes to lie over many seeds, and how often a number follows its predecessor
-    at = np.array([Shuffled(16, (seed, 7))[:] for seed in range(4000)])
+    at = np.array([Permutation(16, (seed, 7))[:] for seed in range(4000)])
     counts = np.stack([np.bincount(column, minlength=16) for column in at.T])
     assert chisquare(counts, axis=1).pvalue.min() > 1e-4
     follows = (np.diff(at, axis=1) == 1).mean()
@@ -162,11 +162,11 @@ def test_a_crop_of_a_signal_keeps_its_coordinates():
 
 
 def test_a_crop_of_scattered_samples_is_what_lies_inside():
-    places = np.random.default_rng(0).random((500, 2))
-    part = sf.cropped(sf.from_points(places, places[:, 0]), [(0.2, 0.5), (None, 0.9)])
-    inside = (places[:, 0] >= 0.2) & (places[:, 0] < 0.5) & (places[:, 1] < 0.9)
-    assert np.array_equal(part.places, places[inside])
-    assert np.array_equal(part.samples, places[inside, 0])
+    coords = np.random.default_rng(0).random((500, 2))
+    part = sf.cropped(sf.from_points(coords, coords[:, 0]), [(0.2, 0.5), (None, 0.9)])
+    inside = (coords[:, 0] >= 0.2) & (coords[:, 0] < 0.5) & (coords[:, 1] < 0.9)
+    assert np.array_equal(part.coords, coords[inside])
+    assert np.array_equal(part.samples, coords[inside, 0])
     with pytest.raises(sf.InputError, match="no sample"):
         sf.cropped(part, [(0.6, 0.7), (None, None)])
 

@@ -13,9 +13,9 @@ def test_it_begins_as_adam_with_a_growing_rate():
     soap, adam = Soap([ours], lr=0.1), torch.optim.Adam([theirs], lr=0.1, betas=BETAS, eps=EPS)
     for step in range(1, ADAM):
         adam.param_groups[0]["lr"] = 0.1 * step / WARM
-        for parameter, optimiser in ((ours, soap), (theirs, adam)):
+        for parameter, optimizer in ((ours, soap), (theirs, adam)):
             parameter.grad = parameter.detach() - target
-            optimiser.step()
+            optimizer.step()
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 

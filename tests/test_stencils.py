@@ -42,8 +42,8 @@ def test_sobel_is_scipys_over_eight():
 
 
 def test_channels_are_kept_apart():
-    colours = np.stack([Y, X, Y + X], -1)
-    slope = estimate_gradient(from_array(colours, channel_axis=-1, step=(HY, HX)), "central").values
+    colors = np.stack([Y, X, Y + X], -1)
+    slope = estimate_gradient(from_array(colors, channel_axis=-1, step=(HY, HX)), "central").values
     assert slope.shape == (30, 50, 6)
     assert np.allclose(slope[INNER], [1, 0, 0, 1, 1, 1])
 

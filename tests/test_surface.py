@@ -7,7 +7,7 @@ import trimesh
 import sinefield as sf
 from sinefield.signals.flood_fill import flooded
 from sinefield.signals.formats import read
-from sinefield.signals.mesh import Mesh, between, pieces, to_mesh, watertight, write_mesh
+from sinefield.signals.mesh import Mesh, count_components, distances_to_mesh, surface_distances, watertight, write_mesh
 from sinefield.signals.surface import distances_around, read_surface, signed_distances
 
 
@@ -71,9 +71,9 @@ def test_doubled_points_are_left_out_and_zero_normals_kept():
     normals = points.copy()
     normals[3] = 0
     with pytest.warns(UserWarning, match="42 of 84 points .* come again"):
-        assert sf.from_cloud(np.vstack([points, points])).size == 42
+        assert sf.from_point_cloud(np.vstack([points, points])).size == 42
     with pytest.warns(UserWarning, match="1 normals .* are zero"):
-        surface = sf.from_cloud(points, normals)
+        surface = sf.from_point_cloud(points, normals)
     assert np.linalg.norm(surface.normals, axis=1).tolist() == pytest.approx(
         [0.0 if k == 3 else 1.0 for k in range(42)]
     )
@@ -93,7 +93,7 @@ def test_doubled_points_are_left_out_and_zero_normals_kept():
 )
 def test_what_is_no_cloud_is_refused(points, normals, match):
     with pytest.raises(sf.InputError, match=match):
-        sf.from_cloud(points, normals)
+        sf.from_point_cloud(points, normals)
 
 
 def test_what_is_no_mesh_is_refused(tmp_path):
@@ -133,17 +133,17 @@ def test_distances_are_those_to_a_ball():
     with pytest.raises(sf.InputError, match="has holes"):
         signed_distances(sf.from_mesh(mesh.vertices, mesh.faces[1:], points=100), x)
     with pytest.raises(sf.InputError, match="point cloud"):
-        signed_distances(sf.from_cloud(mesh.vertices), x)
+        signed_distances(sf.from_point_cloud(mesh.vertices), x)
 
 
 def test_two_balls_are_as_far_apart_as_their_radii():
-    found = between(ball(5, 1.01), ball(5), diagonal=2 * np.sqrt(3), points=5000)
+    found = surface_distances(ball(5, 1.01), ball(5), diagonal=2 * np.sqrt(3), points=5000)
     assert found["chamfer"] == pytest.approx(0.01 / np.sqrt(12), rel=0.02)
     assert found["hausdorff"] == pytest.approx(0.01 / np.sqrt(12), rel=0.1)
     assert found["normal_consistency"] > 0.999
     assert found["f_score"] == 0
-    assert between(ball(4), ball(4), diagonal=1.0, points=1000)["f_score"] == 1
-    distance, normal = to_mesh(np.array([[0, 0, 3.0]]), ball(5))
+    assert surface_distances(ball(4), ball(4), diagonal=1.0, points=1000)["f_score"] == 1
+    distance, normal = distances_to_mesh(np.array([[0, 0, 3.0]]), ball(5))
     assert distance[0] == pytest.approx(2, abs=1e-3)
     assert normal[0] == pytest.approx([0, 0, 1], abs=0.05)
 
@@ -151,22 +151,22 @@ def test_two_balls_are_as_far_apart_as_their_radii():
 def test_pieces_are_counted():
     one, other = ball(1), ball(1, at=(5, 0, 0))
     both = Mesh(np.vstack([one.vertices, other.vertices]), np.vstack([one.faces, other.faces + len(one.vertices)]))
-    assert (pieces(one), pieces(both)) == (1, 2)
+    assert (count_components(one), count_components(both)) == (1, 2)
 
 
 def test_the_flood_finds_what_is_inside_of_two_bodies_and_closes_gaps():
     made = trimesh.creation.torus(1.0, 0.4)
     points = trimesh.sample.sample_surface(made, 20_000, seed=0)[0]
     points = np.vstack([points, ball(4, 0.4, at=(0, 0, 2)).vertices])
-    surface = sf.from_cloud(points)
+    surface = sf.from_point_cloud(points)
     side = flooded(points, surface.header.domain, 0.01)
     x = np.random.default_rng(0).uniform(surface.header.domain.lower, surface.header.domain.upper, (20_000, 3))
     ring = np.hypot(np.linalg.norm(x[:, :2], axis=1) - 1, x[:, 2]) - 0.4
-    truth = np.minimum(ring, np.linalg.norm(x - (0, 0, 2), axis=1) - 0.4)
-    far = np.abs(truth) > 0.05
-    assert (side(x) == np.sign(truth))[far].all()
+    reference = np.minimum(ring, np.linalg.norm(x - (0, 0, 2), axis=1) - 0.4)
+    far = np.abs(reference) > 0.05
+    assert (side(x) == np.sign(reference))[far].all()
     # a hole of a tenth of the ball's width does not let the flood in
     holed = ball(5).vertices
     holed = holed[np.linalg.norm(holed - (0, 0, 1), axis=1) > 0.1]
-    assert flooded(holed, sf.from_cloud(holed).header.domain, 0.02)(np.zeros((1, 3))).tolist() == [-1.0]
+    assert flooded(holed, sf.from_point_cloud(holed).header.domain, 0.02)(np.zeros((1, 3))).tolist() == [-1.0]
     assert flooded(np.random.default_rng(0).random((500, 3)) * (1, 1, 1e-3), surface.header.domain, 0.01) is None

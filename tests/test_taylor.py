@@ -38,20 +38,20 @@ def nested(field, x, direction, order):
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: type(activation).__name__)
 def test_activations_have_derivatives_of_any_order(activation):
     v = points(50, 1).requires_grad_()
-    truth = nested(activation, v, torch.ones(1), 7)
+    reference = nested(activation, v, torch.ones(1), 7)
     for order in range(8):
         ours = activation.derivatives(v, order)
         assert len(ours) == order + 1
-        for mine, true in zip(ours, truth, strict=False):
+        for mine, true in zip(ours, reference, strict=False):
             assert_close(mine, true)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_taylor_agrees_with_nested_autograd(name):
     field, x, direction = network(name, 2, 2), points(7, 2), points(7, 2, seed=2)
-    ours, truth = taylor(field, x, direction, 6), nested(field, x, direction, 6)
+    ours, reference = taylor(field, x, direction, 6), nested(field, x, direction, 6)
     assert ours.shape == (7, 7, 2)
-    for mine, true in zip(ours, truth, strict=True):
+    for mine, true in zip(ours, reference, strict=True):
         assert_close(mine, true)
     assert (ours[2:] == 0).all() == (name == "relu")
 
@@ -87,8 +87,8 @@ def test_parameters_train_through_it_as_through_autograd(name):
         field = network(name, 2, 1)
         (by(field, x, direction, 4)[4] * points(5, 1, seed=3)).sum().backward()
         gradients.append([torch.zeros_like(p) if p.grad is None else p.grad for p in field.parameters()])
-    for ours, truth in zip(*gradients, strict=True):
-        assert_close(ours, truth)
+    for ours, reference in zip(*gradients, strict=True):
+        assert_close(ours, reference)
 
 
 def test_the_value_alone_and_the_first_derivative():

@@ -16,7 +16,7 @@ from PIL import Image
 
 from sinefield.domain import from_samples
 from sinefield.errors import InputError
-from sinefield.signals.chunks import regrouped
+from sinefield.signals.chunks import rechunk
 from sinefield.signals.image import from_pixels, read_image, resized
 from sinefield.signals.signal import Header
 from sinefield.signals.video import VIDEO_SUFFIXES, WRITABLE, check_video, read_video, write_frames, write_video
@@ -107,11 +107,11 @@ def test_a_lossless_video_comes_exactly(tmp_path):
 
 @pytest.mark.parametrize("pixels", ["gray", "gray16le"])
 def test_greys_have_one_channel_without_a_name(tmp_path, pixels):
-    greys = noise()[..., 0]
-    encode(tmp_path / "a.mkv", greys, pixels=pixels)
+    grays = noise()[..., 0]
+    encode(tmp_path / "a.mkv", grays, pixels=pixels)
     signal = read_video(tmp_path / "a.mkv")
     assert signal.header.channels == ()
-    assert np.array_equal(signal.samples, greys)
+    assert np.array_equal(signal.samples, grays)
 
 
 @pytest.mark.parametrize("suffix", WRITABLE)
@@ -190,9 +190,9 @@ def test_animated_pictures(tmp_path):
 
 
 def test_a_gif_of_greys_is_exact(tmp_path):
-    greys = noise(4)[..., :1]
-    write(tmp_path / "a.gif", greys)
-    assert np.array_equal(read_video(tmp_path / "a.gif").values, np.repeat(greys, 3, axis=-1))
+    grays = noise(4)[..., :1]
+    write(tmp_path / "a.gif", grays)
+    assert np.array_equal(read_video(tmp_path / "a.gif").values, np.repeat(grays, 3, axis=-1))
 
 
 def test_a_gif_has_the_colours_of_each_frame(tmp_path):
@@ -247,8 +247,8 @@ def test_of_a_video_that_is_cut_short_the_beginning_is_kept(tmp_path, suffix, co
 def test_damage_in_the_middle_ends_a_video(tmp_path):
     encode(path := tmp_path / "a.mov", noise(), "png", "rgb24")
     data = path.read_bytes()
-    places = [k for k in range(len(data)) if data.startswith(b"\x89PNG", k)]
-    path.write_bytes(data[: places[9]] + bytes(8) + data[places[9] + 8 :])
+    coords = [k for k in range(len(data)) if data.startswith(b"\x89PNG", k)]
+    path.write_bytes(data[: coords[9]] + bytes(8) + data[coords[9] + 8 :])
     with pytest.warns(UserWarning, match="damaged; its first [0-9]+ of 20 frames"):
         assert 1 <= read_video(path).header.shape[0] <= 9
 
@@ -459,7 +459,7 @@ def test_what_stood_there_survives_an_interruption(tmp_path):
 def test_regrouped_is_the_same_samples(lengths, count, rest):
     bounds = np.cumsum([0, *lengths])
     samples = np.arange(bounds[-1] * np.prod(rest, dtype=int)).reshape(-1, *rest)
-    groups = list(regrouped((samples[a:b] for a, b in pairwise(bounds)), count))
+    groups = list(rechunk((samples[a:b] for a, b in pairwise(bounds)), count))
     assert all(len(group) == count for group in groups[:-1])
     assert not groups or 1 <= len(groups[-1]) <= count
     assert np.array_equal(np.concatenate([samples[:0], *groups]), samples)
@@ -473,7 +473,7 @@ def test_regrouped_takes_no_more_than_it_gives():
             taken.append(k)
             yield np.full(4, k)
 
-    groups = regrouped(pieces(), 6)
+    groups = rechunk(pieces(), 6)
     assert np.array_equal(next(groups), [0, 0, 0, 0, 1, 1])
     assert taken == [0, 1]
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from sinefield.training.checkpoint import State
 
 
-def tell_of(field: Field | Prior, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool) -> None:
+def print_field_result(
+    field: Field | Prior, target: Path, report: dict[str, str] | None, as_json: bool, quiet: bool
+) -> None:
     """What came of a fit; exit code 130 if it was cut short, which `stopped` says."""
     result = {name: value for name, value in field.made.items() if name != "history"} | {"field": str(target)}
-    tell(result if report is None else result | {"report": report}, as_json, quiet)
+    print_result(result if report is None else result | {"report": report}, as_json, quiet)
     if field.made["stopped"] == "interrupted":
         console(quiet).print(f"the best of {field.made['steps']} steps is in {target}", markup=False)
         raise typer.Exit(130)
@@ -90,7 +92,7 @@ def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | No
         ) from error
 
 
-def parse_place(text: str) -> tuple[float, ...]:
+def parse_position(text: str) -> tuple[float, ...]:
     """ "0,-0.35" is a place (y, x)."""
     try:
         y, x = map(float, text.split(","))
@@ -110,7 +112,7 @@ def parse_counts(text: str) -> list[int]:
     return counts
 
 
-def refuse(what: str, **given: Any) -> None:
+def reject_options(what: str, **given: Any) -> None:
     """Raise InputError for an option that was given, though it is not for this."""
     for name, value in given.items():
         if value is not None:
@@ -127,9 +129,13 @@ def console(quiet: bool) -> Console:
 
 
 @contextmanager
-def progress_bar(console: Console, verb: str) -> Iterator[Callable[[float, str], None]]:
+def progress_bar(console: Console, command: str) -> Iterator[Callable[[float, str], None]]:
     """A progress bar on a terminal: called with the share that is done and what to say beside it."""
-    columns = (TextColumn(f"{verb} {{task.description}}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
+    columns = (
+        TextColumn(f"{command} {{task.description}}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[left]}"),
+    )
     began: list[float] = []  # when, and with which share done: a resumed fit does not begin at none
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=1.0, left="")
@@ -144,7 +150,7 @@ def progress_bar(console: Console, verb: str) -> Iterator[Callable[[float, str],
         yield update
 
 
-def follow(
+def fit_progress(
     bar: Callable[[float, str], None],
     steps: int | None,
     seconds: float | None,
@@ -166,7 +172,7 @@ def follow(
     return progress
 
 
-def follow_steps(
+def step_progress(
     bar: Callable[[float, str], None], steps: int | None, seconds: float | None, usual: int | None
 ) -> Callable[[State], None]:
     most = steps or (None if seconds else usual)
@@ -178,7 +184,7 @@ def follow_steps(
     return progress
 
 
-def tell(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def print_result(result: dict[str, Any], as_json: bool, quiet: bool) -> None:
     """The result: one JSON object, or a table of it."""
     if as_json:
         from sinefield.serialization import finite

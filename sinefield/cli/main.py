@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     help="Turn any signal into one small continuous function: sample it at any resolution, differentiate it exactly.",
 )
-for verb in (
+for command in (
     commands.fit,
     commands.fit_many,
     commands.render,
@@ -30,7 +30,7 @@ for verb in (
     commands.reproduce,
     commands.bench,
 ):
-    app.command()(verb)
+    app.command()(command)
 app.add_typer(commands.prior, name="prior")
 
 # click's, which newer versions of typer bring along under a name of their own

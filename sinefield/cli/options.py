@@ -33,7 +33,7 @@ Recipe = Annotated[
         "paper: the official code to the letter."
     ),
 ]
-Grey = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
+Gray = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
 Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")]

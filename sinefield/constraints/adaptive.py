@@ -13,7 +13,7 @@ from sinefield.networks import Network
 from sinefield.sampling.batch import Batch, Sampler
 
 
-def refined(
+def residual_adaptive(
     function: Network, constraint: Constraint, size: int, *, share: float = 0.5, every: int = 10, seed: int = 0
 ) -> Sampler:
     """The points of a constraint's own sampler, of which a share is drawn where its residual is large.

@@ -10,10 +10,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from sinefield.constraints.constraint import Constraint
-from sinefield.constraints.walk_on_spheres import walk_out
+from sinefield.constraints.walk_on_spheres import walk_on_spheres
 from sinefield.jets import Jet
 from sinefield.sampling.batch import Batch, Sampler
-from sinefield.sampling.data import take
+from sinefield.sampling.data import gather
 from sinefield.signals import Signal
 
 POINTS, WALKS = 512, 16
@@ -58,19 +58,19 @@ def pairs_on_lines(integrals: Sequence[Signal], size: int, *, seed: int, like: T
         shape = integrals[axis].header.shape
         start = [random.integers(0, n, size) for n in shape]
         end = [random.integers(0, n, size) if k == axis else start[k] for k, n in enumerate(shape)]
-        pairs = np.stack([np.ravel_multi_index(tuple(places), shape) for places in (start, end)], axis=1)
-        return take(integrals[axis], pairs.reshape(-1), like)
+        pairs = np.stack([np.ravel_multi_index(tuple(coords), shape) for coords in (start, end)], axis=1)
+        return gather(integrals[axis], pairs.reshape(-1), like)
 
     return batch
 
 
-def walks_out(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], *, seed: int, like: Tensor) -> Sampler:
+def walk_targets(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], *, seed: int, like: Tensor) -> Sampler:
     """Samples inside of a region, with targets whose mean is the solution of ∇Φ = ∇blended that is `other` outside.
 
     The solution is `blended` and a harmonic function, which at the region's border is what `other` has more: the mean
     of that where random walks leave the region. A smooth error has a small gradient, and here it is seen.
     """
-    walk, within, header = walk_out(inside, other.header.step), np.flatnonzero(inside), other.header
+    walk, within, header = walk_on_spheres(inside, other.header.step), np.flatnonzero(inside), other.header
     blend, held = [each.values.reshape(-1, header.out_dim).astype(np.float64) for each in (blended, other)]
 
     def batch(step: int) -> Batch:
@@ -78,7 +78,7 @@ def walks_out(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], *, 
         start = random.choice(within, POINTS)
         leave = walk(np.repeat(start, WALKS), random)
         values = blend[start] + (held - blend)[leave].reshape(POINTS, WALKS, -1).mean(axis=1)
-        return take(other, start, like)._replace(
+        return gather(other, start, like)._replace(
             target=torch.from_numpy((values - header.middle) / header.half_range).to(like)
         )
 

@@ -11,7 +11,7 @@ Walk = Callable[[Int64[np.ndarray, " n"], np.random.Generator], Int64[np.ndarray
 """Flat indices of samples where walks begin ↦ those of the samples where they leave."""
 
 
-def walk_out(inside: Bool[np.ndarray, ...], step: Sequence[float]) -> Walk:
+def walk_on_spheres(inside: Bool[np.ndarray, ...], step: Sequence[float]) -> Walk:
     """Brownian motion out of a region of a grid, which the edge of the grid reflects.
 
     It goes on spheres (Muller, "Some Continuous Monte Carlo Methods for the Dirichlet Problem", 1956): from the centre

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sinefield.experiments.drawing import colour, error_curves, named, network_of
+from sinefield.experiments.drawing import color, error_curves, named, network_of
 from sinefield.experiments.experiment import (
     ERROR,
     RECIPES,
@@ -61,14 +61,16 @@ def _of(name: str, setting: Setting) -> list[Trial]:
 
 
 def _detail(found: np.ndarray, signal: Signal) -> dict[str, np.ndarray]:
-    truth, rate = signal.samples.reshape(signal.size, -1)[:, 0], 1 / signal.header.step[0]
-    span = max(float(np.abs(truth).max()), 1e-12)
-    begin = int(np.clip(np.abs(truth.astype(np.float64)).argmax() - DETAIL // 2, 0, max(len(truth) - DETAIL, 0)))
+    reference, rate = signal.samples.reshape(signal.size, -1)[:, 0], 1 / signal.header.step[0]
+    span = max(float(np.abs(reference).max()), 1e-12)
+    begin = int(
+        np.clip(np.abs(reference.astype(np.float64)).argmax() - DETAIL // 2, 0, max(len(reference) - DETAIL, 0))
+    )
     part = slice(begin, begin + DETAIL)
     fitted = found.reshape(signal.size, -1)[:, 0]
     return {
-        "t": np.arange(len(truth))[part] / rate,
-        "truth": (truth[part] / span).astype(np.float32),
+        "t": np.arange(len(reference))[part] / rate,
+        "truth": (reference[part] / span).astype(np.float32),
         "fitted": (fitted[part] / span).astype(np.float32),
     }
 
@@ -80,7 +82,7 @@ def draw(path: Path, shown: Shown) -> None:
                 arrays, network = shown[trial], network_of(trial, name)
                 if not row[0].lines:
                     row[0].plot(arrays["t"], arrays["truth"], color="black", linewidth=3, alpha=0.3, label="the sound")
-                row[0].plot(arrays["t"], arrays["fitted"], color=colour(network), linewidth=1, label=network)
+                row[0].plot(arrays["t"], arrays["fitted"], color=color(network), linewidth=1, label=network)
             row[0].set(xlabel="seconds", title=f"{name}, where it is loudest, by our recipe")
             row[0].legend(frameon=False, ncols=2, loc="lower right")
             for axes, recipe in zip(row[1:], RECIPES, strict=True):

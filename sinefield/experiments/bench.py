@@ -23,7 +23,7 @@ from sinefield.field.evaluate import on_grid
 from sinefield.jets import Jet, Workspace, autograd
 from sinefield.networks import Siren
 from sinefield.networks.on_domain import OnDomain
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
 from sinefield.signals import read_image, resized
 from sinefield.tasks.fit import fit
@@ -75,18 +75,18 @@ def steps(points: int = 65_536, repeat: int = 5) -> Iterator[Row]:
     generator = torch.Generator().manual_seed(0)
     x, target = torch.rand(points, 2, generator=generator) * 2 - 1, torch.rand(points, 1, generator=generator)
     siren = Siren(2, 1, width=WIDTH, depth=DEPTH, generator=generator)
-    optimiser, batch = Soap(siren.parameters(), lr=1e-4), Batch(x, target)
+    optimizer, batch = Soap(siren.parameters(), lr=1e-4), Batch(x, target)
     constraints = regression(lambda step: batch)
-    with Crew(x.device) as crew:
+    with WorkerPool(x.device) as pool:
 
         def ours() -> None:
-            optimiser.zero_grad()
-            add_gradient(siren, constraints, 0, crew)
-            optimiser.step()
+            optimizer.zero_grad()
+            add_gradient(siren, constraints, 0, pool)
+            optimizer.step()
 
-        ways: dict[str, Work] = {"ours": ours, "the matrix products alone": lambda: products(points, 3, crew)}
+        ways: dict[str, Work] = {"ours": ours, "the matrix products alone": lambda: products(points, 3, pool)}
         for name, module in rivals().items():
-            ways[name] = with_all_threads(_plain_step(module, x, target), crew)
+            ways[name] = with_all_threads(_plain_step(module, x, target), pool)
         times = interleaved(ways, repeat)
     middle = {name: statistics.median(taken) for name, taken in times.items()}
     for name, taken in times.items():
@@ -105,10 +105,10 @@ def derivatives(points: int = 8192, repeat: int = 5) -> Iterator[Row]:
     generator = torch.Generator().manual_seed(0)
     siren = Siren(2, 1, width=WIDTH, depth=DEPTH, generator=generator)
     x, target = torch.rand(points, 2, generator=generator) * 2 - 1, torch.rand(points, 2, generator=generator)
-    with Crew(x.device) as crew:
+    with WorkerPool(x.device) as pool:
         for what in ORDERS:
-            nested = with_all_threads(partial(nested_step, siren, x, target, what), crew)
-            times = interleaved({"ours": partial(our_step, siren, x, target, what, crew), "nested": nested}, repeat)
+            nested = with_all_threads(partial(nested_step, siren, x, target, what), pool)
+            times = interleaved({"ours": partial(our_step, siren, x, target, what, pool), "nested": nested}, repeat)
             fast, slow = (statistics.median(taken) for taken in times.values())
             yield {
                 "step on": what,
@@ -123,10 +123,10 @@ def rendering(side: int = 2048, repeat: int = 3) -> Iterator[Row]:
     """The values of a grey picture of side × side pixels, beside the matrix products alone."""
     domain = from_samples((side, side))
     field = OnDomain(Siren(2, 1, width=WIDTH, depth=DEPTH, generator=torch.Generator().manual_seed(0)), domain)
-    with Crew(torch.device("cpu")) as crew:
+    with WorkerPool(torch.device("cpu")) as pool:
         ways: dict[str, Work] = {
-            "ours": with_all_threads(lambda: on_grid(field, domain, (side, side)), crew),
-            "products": lambda: products(side * side, 1, crew),
+            "ours": with_all_threads(lambda: on_grid(field, domain, (side, side)), pool),
+            "products": lambda: products(side * side, 1, pool),
         }
         times = interleaved(ways, repeat)
     ours, alone = (statistics.median(taken) for taken in times.values())
@@ -170,7 +170,7 @@ def markdown(rows: list[Row]) -> str:
 ORDERS = {"gradient": 1, "laplacian": 2}
 
 
-def our_step(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> None:
+def our_step(siren: Siren, x: Tensor, target: Tensor, what: str, pool: WorkerPool) -> None:
     """The loss on a derivative and its gradient, as `minimise` takes them."""
 
     def residual(jet: Jet, batch: Batch) -> Tensor:
@@ -179,7 +179,7 @@ def our_step(siren: Siren, x: Tensor, target: Tensor, what: str, crew: Crew) -> 
         return derivative - batch.target[:, : derivative.shape[1]]
 
     siren.zero_grad()
-    add_gradient(siren, [Constraint(what, lambda step: Batch(x, target), residual, ORDERS[what])], 0, crew)
+    add_gradient(siren, [Constraint(what, lambda step: Batch(x, target), residual, ORDERS[what])], 0, pool)
 
 
 def nested_step(siren: Siren, x: Tensor, target: Tensor, what: str) -> None:
@@ -189,10 +189,10 @@ def nested_step(siren: Siren, x: Tensor, target: Tensor, what: str) -> None:
     (derivative - target[:, : derivative.shape[1]]).square().mean().backward()
 
 
-def products(points: int, passes: int, crew: Crew) -> None:
+def products(points: int, passes: int, pool: WorkerPool) -> None:
     """The products of a network's layers on some points and nothing else: forward, and backward with 3 passes."""
     sizes = [(2, WIDTH), *[(WIDTH, WIDTH)] * DEPTH, (WIDTH, 1)]
-    given, weight = torch.randn(crew.most, WIDTH), torch.randn(WIDTH, WIDTH)
+    given, weight = torch.randn(pool.max_chunk, WIDTH), torch.randn(WIDTH, WIDTH)
 
     def empty(space: Workspace, name: str, layer: int, *shape: int) -> Tensor:
         return space.empty(name, layer, shape, weight)
@@ -206,7 +206,7 @@ def products(points: int, passes: int, crew: Crew) -> None:
                 if layer > 0:
                     torch.mm(given[:count, :m], weight[:n, :m].T, out=empty(space, "backward", layer, count, n))
 
-    for _ in crew.map(work, [min(crew.most, points - start) for start in range(0, points, crew.most)]):
+    for _ in pool.map(work, [min(pool.max_chunk, points - start) for start in range(0, points, pool.max_chunk)]):
         pass
 
 
@@ -248,15 +248,15 @@ def _plain_step(module: nn.Module, x: Tensor, target: Tensor) -> Work:
     return step
 
 
-def with_all_threads(work: Work, crew: Crew) -> Work:
+def with_all_threads(work: Work, pool: WorkerPool) -> Work:
     """The same outside of a crew, whose workers have a thread each."""
 
     def threaded() -> object:
-        torch.set_num_threads(crew.size)
+        torch.set_num_threads(pool.size)
         try:
             return work()
         finally:
-            if crew.size > 1:
+            if pool.size > 1:
                 torch.set_num_threads(1)
 
     return threaded

@@ -60,11 +60,11 @@ def trials(setting: Setting) -> list[Trial]:
             slopes = [derivative(field, *[1] * order)(torch.from_numpy(points)) for order in (1, 2)]
         values = [field.at(points), *(np.asarray(each, dtype=np.float64)[:, 0] for each in slopes)]
         figures = {
-            name: float(np.linalg.norm(value - truth) / np.linalg.norm(truth))
-            for name, value, truth in zip(LAYERS, values, truths, strict=True)
+            name: float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
+            for name, value, reference in zip(LAYERS, values, truths, strict=True)
         }
         shown = {f"{name} found": value for name, value in zip(LAYERS, values, strict=True)}
-        shown |= {f"{name} true": truth for name, truth in zip(LAYERS, truths, strict=True)}
+        shown |= {f"{name} true": reference for name, reference in zip(LAYERS, truths, strict=True)}
         return outcome(field, figures, **{name: each.reshape(FINE, FINE) for name, each in shown.items()})
 
     return [Trial(network, "default", partial(run, network), BUDGET) for network in NETWORKS]

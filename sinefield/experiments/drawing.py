@@ -30,13 +30,13 @@ def layers(field: Field, signal: Signal) -> dict[str, Array]:
     """What `pictures` draws of a grey picture's field, and of the picture."""
     low, high = signal.header.low[0], signal.header.high[0]
 
-    def grey(samples: Array) -> Array:
+    def gray(samples: Array) -> Array:
         return np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
 
-    drawn: dict[str, Callable[[Array], Array]] = {"value": grey, "gradient": magnitude, "laplacian": signed}
-    truth = [signal.samples, estimate_gradient(signal).values, estimate_laplacian(signal).values]
-    shown = {name: draw(field.render(layer=name)) for name, draw in drawn.items()}
-    shown |= {f"true {name}": draw(each) for (name, draw), each in zip(drawn.items(), truth, strict=True)}
+    drawn: dict[str, Callable[[Array], Array]] = {"value": gray, "gradient": magnitude, "laplacian": signed}
+    reference = [signal.samples, estimate_gradient(signal).values, estimate_laplacian(signal).values]
+    shown = {name: draw(field.render(quantity=name)) for name, draw in drawn.items()}
+    shown |= {f"true {name}": draw(each) for (name, draw), each in zip(drawn.items(), reference, strict=True)}
     return {name: each.astype(np.float32) for name, each in shown.items()}
 
 
@@ -44,9 +44,9 @@ def pictures(path: Path, shown: Shown, titles: Sequence[str], of: str = "") -> N
     """A column for the truth and for each network under the default recipe; how all fits went below."""
     ours = {name: shown[name] for name in named(shown, "default", of)}
     some = next(iter(ours.values() or shown.values()))
-    truth = {name: some[f"true {name}"] for name in ("value", "gradient", "laplacian")}
-    columns = {"the truth": truth, **{network_of(name, of): arrays for name, arrays in ours.items()}}
-    steep, curved = limit(truth["gradient"]), limit(truth["laplacian"])
+    reference = {name: some[f"true {name}"] for name in ("value", "gradient", "laplacian")}
+    columns = {"the truth": reference, **{network_of(name, of): arrays for name, arrays in ours.items()}}
+    steep, curved = limit(reference["gradient"]), limit(reference["laplacian"])
     with figures.figure_at(path, (2.1 * len(columns), 9.8)) as figure:
         top, bottom = halves(figure, [6.6, 3.2])
         for column, (name, arrays) in zip(top.subplots(3, len(columns), squeeze=False).T, columns.items(), strict=True):
@@ -79,7 +79,7 @@ def curves(axes: Axes, shown: Shown, recipe: str, quality: Any, of: str = "") ->
         marker = "." if len(history) < 12 else ""
         values = [quality(error) for error in history[:, 2]]
         width = 2.5 if network == "sine" else 1.2
-        axes.plot(history[:, 1], values, label=network, color=colour(network), linewidth=width, marker=marker)
+        axes.plot(history[:, 1], values, label=network, color=color(network), linewidth=width, marker=marker)
     axes.set(xlabel="seconds", title=f"{said(recipe)}{', ' + of if of else ''}")
     axes.grid(alpha=0.3)
     if axes.lines:
@@ -99,6 +99,6 @@ def said(recipe: str) -> str:
     return {"default": "our recipe", "paper": "the paper's recipe"}[recipe]
 
 
-def colour(network: str) -> str:
+def color(network: str) -> str:
     """The same for a network in all pictures."""
     return f"C{list(NETWORKS).index(network) % 10}" if network in NETWORKS else "black"

@@ -51,8 +51,8 @@ def trials(problem: Callable[[], Problem], networks: tuple[str, ...], budget: Bu
         method = OFFICIAL if recipe == "paper" else {}
         field = solve(posed, activation=network, **method, **options)
         plane = _plane(posed)
-        assert posed.truth is not None
-        shown = {"found": field.at(plane), "truth": posed.truth(plane)}
+        assert posed.reference is not None
+        shown = {"found": field.at(plane), "truth": posed.reference(plane)}
         figures = {"error": field.made["relative_l2"], "mean square": field.made["mse"]}
         return outcome(field, figures, **{name: _square(values) for name, values in shown.items()})
 
@@ -61,11 +61,11 @@ def trials(problem: Callable[[], Problem], networks: tuple[str, ...], budget: Bu
 
 def draw(path: Path, shown: Shown) -> None:
     columns = {network_of(name): shown[name] for name in named(shown, "default")}
-    truth = next(iter(shown.values()))["truth"]
-    most = limit(truth)
+    reference = next(iter(shown.values()))["truth"]
+    most = limit(reference)
     with figure_at(path, (11, 5.8)) as figure:
         top, bottom = halves(figure, [0.8, 1])
-        every = {"the truth": truth, **{f"{name}, our recipe": each["found"] for name, each in columns.items()}}
+        every = {"the truth": reference, **{f"{name}, our recipe": each["found"] for name, each in columns.items()}}
         for axes, (title, values) in zip(top.subplots(1, len(every), squeeze=False)[0], every.items(), strict=True):
             shown_at(axes, values, "RdBu_r", -most, most)
             axes.set_title(title)

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import ks_2samp
 from torch import Generator
 
-from sinefield.experiments.drawing import colour
+from sinefield.experiments.drawing import color
 from sinefield.experiments.experiment import (
     Budget,
     Experiment,
@@ -67,7 +67,7 @@ def draw(path: Path, shown: Shown) -> None:
         axes = figure.subplots()
         for name, arrays in shown.items():
             network = name.removesuffix(" default")
-            axes.plot(arrays["t"], arrays["values"], label=network, color=colour(network), linewidth=1)
+            axes.plot(arrays["t"], arrays["values"], label=network, color=color(network), linewidth=1)
         axes.axvspan(-1, 1, color="black", alpha=0.1, label="where they were fitted")
         axes.set(xlabel="t", ylabel="Φ(t)", ylim=(-3, 3), title="far outside of what was fitted")
         axes.legend(frameon=False, ncols=4)

@@ -20,11 +20,11 @@ from sinefield.experiments.experiment import (
     Shown,
     Trial,
 )
-from sinefield.priors.data import Album, read_album, seen_at_random
+from sinefield.priors.data import ImageDataset, random_mask, read_image_dataset
 from sinefield.priors.evaluate import errors, interpolation_errors
-from sinefield.priors.fit_prior import learn, parted, space_for
+from sinefield.priors.fit_prior import default_config, fit_prior, parted
 from sinefield.priors.inpaint import inpaint
-from sinefield.priors.prior import Space, header
+from sinefield.priors.prior import PriorConfig, header
 from sinefield.reports.gallery import gallery, masked
 
 FACES = Sample(
@@ -42,26 +42,28 @@ JUDGED, SHOWN, REFINE = 200, 6, 100
 
 
 def trials(setting: Setting) -> list[Trial]:
-    album = read_album(setting.given(FACES), SIZE, greys=True)
-    share = 1000 / len(album) if len(album) > 2000 else 0.2
-    held = parted(len(album), share, setting.seed)[1][:JUDGED]
+    dataset = read_image_dataset(setting.given(FACES), SIZE, grays=True)
+    share = 1000 / len(dataset) if len(dataset) > 2000 else 0.2
+    held = parted(len(dataset), share, setting.seed)[1][:JUDGED]
 
-    def of(judge: Callable[[int], Array]) -> dict[str, float]:
-        return {f"{count} pixels": float(judge(count).mean()) for count in COUNTS}
+    def of(evaluate: Callable[[int], Array]) -> dict[str, float]:
+        return {f"{count} pixels": float(evaluate(count).mean()) for count in COUNTS}
 
     def learned(encoder: str, recipe: str, options: Options) -> Outcome:
-        prior = learn(album, space_for(SIZE, album.channels, recipe, encoder=encoder), holdout=share, **options)
+        prior = fit_prior(
+            dataset, default_config(SIZE, dataset.channels, recipe, encoder=encoder), holdout=share, **options
+        )
         made = prior.made
         if made["stopped"] == "interrupted":
             raise KeyboardInterrupt
-        figures = of(lambda count: errors(prior, album, held, count, refine=REFINE, seed=setting.seed))
+        figures = of(lambda count: errors(prior, dataset, held, count, refine=REFINE, seed=setting.seed))
         shown = _rows(
-            album, held[:SHOWN], lambda picture, seen: inpaint(prior, picture, seen, refine=REFINE).render(96)
+            dataset, held[:SHOWN], lambda picture, seen: inpaint(prior, picture, seen, refine=REFINE).render(96)
         )
         return Outcome(figures, made["seconds"], made["steps"], shown)
 
     def interpolated(method: str, options: Options) -> Outcome:
-        figures = of(lambda count: interpolation_errors(method, album, held, count, seed=setting.seed))
+        figures = of(lambda count: interpolation_errors(method, dataset, held, count, seed=setting.seed))
         return Outcome(figures, 0.0, 0)
 
     trials = [
@@ -74,17 +76,17 @@ def trials(setting: Setting) -> list[Trial]:
     return [trial for trial in trials if not (setting.small and trial.recipe == "paper")]
 
 
-def _rows(album: Album, indices: Array, complete: Callable[..., Array]) -> dict[str, Array]:
+def _rows(dataset: ImageDataset, indices: Array, complete: Callable[..., Array]) -> dict[str, Array]:
     """What is seen of some pictures, what was made of it, and these: as colours in [0, 1]."""
     shown = {}
     for row, index in enumerate(indices):
-        picture = album.signal(int(index))
-        truth = picture.values.squeeze()
+        picture = dataset.signal(int(index))
+        reference = picture.values.squeeze()
         for count in COUNTS[:2]:
-            seen = seen_at_random(album.size, count, int(index))
-            shown[f"{row} {count} pixels"] = masked(truth, seen, picture.header)
+            seen = random_mask(dataset.size, count, int(index))
+            shown[f"{row} {count} pixels"] = masked(reference, seen, picture.header)
             shown[f"{row} of {count}"] = complete(picture, seen) / 255
-        shown[f"{row} the face"] = truth / 255
+        shown[f"{row} the face"] = reference / 255
     return shown
 
 
@@ -98,7 +100,7 @@ def draw(path: Path, shown: Shown) -> None:
         }
         for row in range(SHOWN)
     ]
-    gallery(path, [row for row in rows if row], header(Space(SIZE)))
+    gallery(path, [row for row in rows if row], header(PriorConfig(SIZE)))
 
 
 PRIOR = Experiment(

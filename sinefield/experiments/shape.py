@@ -21,7 +21,7 @@ from sinefield.experiments.experiment import (
     of_each,
     outcome,
 )
-from sinefield.field.sphere_trace import views
+from sinefield.field.sphere_trace import sphere_trace
 from sinefield.reports.figures import figure_at, picture_at
 from sinefield.signals.surface import read_surface
 from sinefield.tasks.shape import fit_shape
@@ -47,7 +47,7 @@ def trials(setting: Setting) -> list[Trial]:
         distance = made.get("chamfer", made.get("completeness"))
         figures = {"distance": np.nan if distance is None else 100 * distance}
         figures["normals"] = made.get("normal_consistency", np.nan)
-        return outcome(field, figures, view=views(field, 256)[:, :512])
+        return outcome(field, figures, view=sphere_trace(field, 256)[:, :512])
 
     return of_each(NETWORKS, run, BUDGET)
 

@@ -38,19 +38,19 @@ BYTES, QUALITY = Measure("{:,.0f} bytes", None), Measure("{:.1f} dB", None)
 
 
 def trials(setting: Setting) -> list[Trial]:
-    truth = read_image("camera").samples
+    reference = read_image("camera").samples
 
     def learned(options: Options) -> Outcome:
         field = fit(read_image("camera"), width=WIDTH, depth=DEPTH, **options)
         found = {"float32": field.render(), "float16": halved(field).render()}
         count = field.made["parameters"]
         figures = {"in float32": 4.0 * count, "in float16": 2.0 * count}
-        found[JPEG] = jpeg(truth, 2 * count)
-        figures |= {f"quality {name}": quality(array, truth) for name, array in found.items()}
-        return outcome(field, figures, **found, truth=truth, bytes=np.array(2 * count))
+        found[JPEG] = jpeg(reference, 2 * count)
+        figures |= {f"quality {name}": quality(array, reference) for name, array in found.items()}
+        return outcome(field, figures, **found, reference=reference, bytes=np.array(2 * count))
 
     def stored(options: Options) -> Outcome:
-        return Outcome({"raw": float(truth.nbytes), "as PNG": float(len(encoded(truth, "PNG")))}, 0.0, 0)
+        return Outcome({"raw": float(reference.nbytes), "as PNG": float(len(encoded(reference, "PNG")))}, 0.0, 0)
 
     return [Trial(f"sine {WIDTH} × {DEPTH}", "default", learned, BUDGET), Trial("the samples", "default", stored)]
 
@@ -63,9 +63,9 @@ def halved(field: Field) -> Field:
     return rounded
 
 
-def quality(found: Array, truth: Array) -> float:
+def quality(found: Array, reference: Array) -> float:
     """PSNR in dB of 8 bits."""
-    return psnr(float(np.square(found.astype(np.float64) - truth).mean()), 255.0)
+    return psnr(float(np.square(found.astype(np.float64) - reference).mean()), 255.0)
 
 
 def encoded(samples: Array, form: str, grade: int = 75) -> bytes:
@@ -85,9 +85,9 @@ def jpeg(samples: Array, most: int) -> Array:
 def draw(path: Path, shown: Shown) -> None:
     arrays = next(each for each in shown.values() if each)
     titles = {
-        "truth": f"the samples, {arrays['truth'].nbytes:,} bytes",
-        "float16": f"the function, {arrays['bytes']:,} bytes: {quality(arrays['float16'], arrays['truth']):.1f} dB",
-        JPEG: f"a JPEG of no more, {quality(arrays[JPEG], arrays['truth']):.1f} dB",
+        "truth": f"the samples, {arrays['reference'].nbytes:,} bytes",
+        "float16": f"the function, {arrays['bytes']:,} bytes: {quality(arrays['float16'], arrays['reference']):.1f} dB",
+        JPEG: f"a JPEG of no more, {quality(arrays[JPEG], arrays['reference']):.1f} dB",
     }
     with figure_at(path, (12, 4.4)) as figure:
         for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):

@@ -39,7 +39,7 @@ PART = [(0.0, 1.6), (96, 176), (265, 375)]
 def trials(setting: Setting) -> list[Trial]:
     path = str(setting.given(BIKES))
     signal = cropped(read(path), PART) if setting.small else read(path)
-    middle, (t, y, x) = signal.header.shape[0] // 2, signal.header.domain.centres(signal.header.shape)
+    middle, (t, y, x) = signal.header.shape[0] // 2, signal.header.domain.centers(signal.header.shape)
     plane = np.stack(np.meshgrid(t[middle], y, x, indexing="ij"), axis=-1).reshape(-1, 3)
 
     def run(network: str, recipe: str, options: Options) -> Outcome:

@@ -1,1 +1,1 @@
-""""""
+"""A signal as a continuous function: evaluation, contours, pictures and files."""

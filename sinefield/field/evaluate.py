@@ -16,7 +16,7 @@ from sinefield.errors import InputError
 from sinefield.jets import Jet, Workspace, propagate
 from sinefield.jets.operators import mean_curvature, normal
 from sinefield.networks.network import Network
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.signals import Crop, Header, parse_shape
 from sinefield.signals.signal import LONGEST, crop_bounds, crop_cells
 
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     scales: bool = True
 
 
-def layer_of(name: str, domain: Domain) -> Reading:
+def quantity_of(name: str, domain: Domain) -> Reading:
     """How a layer is read.
 
     Args:
@@ -55,7 +55,7 @@ def layer_of(name: str, domain: Domain) -> Reading:
     def along(axis: int) -> Callable[[Jet], Tensor]:
         return lambda jet: there(jet.gradient)[..., axis]
 
-    layers = {
+    quantities = {
         "value": Reading(0, lambda jet: there(jet.value)),
         "gradient": Reading(1, lambda jet: there(jet.gradient)),
         "laplacian": Reading(2, lambda jet: there(jet.laplacian)),
@@ -63,9 +63,9 @@ def layer_of(name: str, domain: Domain) -> Reading:
         "curvature": Reading(2, mean_curvature, hessian=True, scales=False),
         **{f"d{axis}": Reading(1, along(k)) for k, axis in enumerate(domain.axes)},
     }
-    if name not in layers:
-        raise InputError(f"there is no layer {name!r}; choose from {', '.join(layers)}")
-    return layers[name]
+    if name not in quantities:
+        raise InputError(f"there is no layer {name!r}; choose from {', '.join(quantities)}")
+    return quantities[name]
 
 
 def there(part: Tensor | None) -> Tensor:
@@ -95,15 +95,15 @@ def sample(
     """
 
     def evaluate(start: int, space: Workspace) -> NDArray[Any]:
-        x = torch.from_numpy(points(np.arange(start, min(start + crew.most, total))))
+        x = torch.from_numpy(points(np.arange(start, min(start + pool.max_chunk, total))))
         with torch.no_grad():
             jet = propagate(function, x.to(device), reading.order, hessian=reading.hessian, space=space)
             part = reading.read(jet)
         return np.array(finish(part.cpu().numpy()))  # the workspace is used again
 
     done = 0
-    with Crew(torch.device(device)) as crew:
-        for piece in crew.map(evaluate, range(0, total, crew.most)):
+    with WorkerPool(torch.device(device)) as pool:
+        for piece in pool.map(evaluate, range(0, total, pool.max_chunk)):
             yield piece
             done += len(piece)
             if progress is not None:
@@ -114,7 +114,7 @@ def on_grid(
     function: Network,
     domain: Domain,
     shape: Sequence[int],
-    layer: str = "value",
+    quantity: str = "value",
     *,
     finish: Finish = lambda values: values,
     device: torch.device | str = "cpu",
@@ -128,9 +128,9 @@ def on_grid(
     """
     pieces = sample(
         function,
-        centres(domain, shape),
+        centers(domain, shape),
         math.prod(shape),
-        layer_of(layer, domain),
+        quantity_of(quantity, domain),
         finish=finish,
         device=device,
         progress=progress,
@@ -149,9 +149,9 @@ def gathered(pieces: Iterator[NDArray[Any]], shape: Sequence[int]) -> NDArray[An
     return out.reshape(*shape, *out.shape[1:])
 
 
-def centres(domain: Domain, shape: Sequence[int]) -> Points:
+def centers(domain: Domain, shape: Sequence[int]) -> Points:
     """The centres of `shape` equal cells of a domain, by their flat indices."""
-    axes = domain.centres(shape)
+    axes = domain.centers(shape)
 
     def points(index: NDArray[np.int64]) -> NDArray[np.float64]:
         position = np.unravel_index(index, tuple(shape))
@@ -196,7 +196,7 @@ def window(
         raise InputError(f"a rate is for signals over time; the first axis here is {domain.axes[0]!r}")
     if crop is not None:
         cells = crop_cells(header, crop)
-        domain = Domain(*crop_bounds(header, cells), domain.axes, domain.units, domain.half)
+        domain = Domain(*crop_bounds(header, cells), domain.axes, domain.units, domain.half_extent)
         shape = tuple(part.stop - part.start for part in cells)
     if size is not None:
         at_full = Header(header.kind, domain, shape, header.channels, header.dtype, header.low, header.high)

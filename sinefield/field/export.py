@@ -16,13 +16,13 @@ from sinefield.errors import InputError
 from sinefield.field.contour import contour
 from sinefield.field.evaluate import window
 from sinefield.field.field import Field
-from sinefield.field.grayscale import greys
-from sinefield.field.sphere_trace import SIDE, views
+from sinefield.field.grayscale import grays
+from sinefield.field.sphere_trace import SIDE, sphere_trace
 from sinefield.signals import Crop, Header, formats, image
 from sinefield.signals.array import write_array
 from sinefield.signals.audio import AUDIO_SUFFIXES
 from sinefield.signals.mesh import check_mesh, write_mesh
-from sinefield.signals.table import read_places, write_points
+from sinefield.signals.table import read_coordinates, write_points
 
 SEEN = Header("image", from_samples((1, 1)), (1, 1), ("R", "G", "B"), "uint8", (0.0,) * 3, (255.0,) * 3)
 """Of a picture of a shape."""
@@ -31,7 +31,7 @@ SEEN = Header("image", from_samples((1, 1)), (1, 1), ("R", "G", "B"), "uint8", (
 def render_to(
     path: Path,
     field: Field,
-    layer: str = "value",
+    quantity: str = "value",
     *,
     size: int | Sequence[int] | None = None,
     scale: float | None = None,
@@ -51,9 +51,9 @@ def render_to(
         InputError: a format that cannot hold it, a place that cannot be written, or what `Field.render` raises.
     """
     domain, shape = window(field.header, size, scale, crop, rate)
-    header, numbers = field.header, layer == "value" or formats.holds_numbers(path)
+    header, numbers = field.header, quantity == "value" or formats.holds_numbers(path)
     if not numbers:
-        if layer == "normal":
+        if quantity == "normal":
             raise InputError(f"{path.name}: normals are vectors; write their numbers to .npy")
         if path.suffix.lower() in AUDIO_SUFFIXES:
             raise InputError(f"{path.name}: a derivative is no sound; write its numbers to .npy")
@@ -63,8 +63,8 @@ def render_to(
         raise InputError(f"slow must be positive; it is {slow}")
     if slow != 1 and domain.units[0] != "s":
         raise InputError(f"slow is for sounds and videos; the first axis here is {domain.axes[0]!r}")
-    stream = field.stream if numbers else lambda *where, **how: greys(field, *where, **how)
-    pieces = stream(domain, shape, layer=layer, progress=progress)
+    stream = field.stream if numbers else lambda *where, **how: grays(field, *where, **how)
+    pieces = stream(domain, shape, quantity=quantity, progress=progress)
     formats.write(path, pieces, shape, shape[0] / (domain.upper[0] - domain.lower[0]) / slow, header)
     return shape
 
@@ -102,13 +102,13 @@ def render_views(
     if size is not None and not isinstance(size, int):
         raise InputError("each side of a shape is seen in a square; give its size as one number")
     image.check_format(path, SEEN)
-    seen = views(field, SIDE if size is None else size, up=up, progress=progress)
+    seen = sphere_trace(field, SIDE if size is None else size, up=up, progress=progress)
     image.write_image(path, seen, SEEN)
     return seen.shape[:2]
 
 
 def render_at(
-    path: Path, field: Field, table: Path, layer: str = "value", progress: Callable[[float], None] | None = None
+    path: Path, field: Field, table: Path, quantity: str = "value", progress: Callable[[float], None] | None = None
 ) -> tuple[int, ...]:
     """Write a layer of a field at the points of a table, beside their coordinates or as .npy; returns how many.
 
@@ -118,29 +118,29 @@ def render_at(
     domain = field.header.domain
     if path.suffix.lower() != ".npy" and formats.kind_of(path) != "points":
         raise InputError(f"{path.name}: values at points are written to .csv, .parquet or .npy")
-    places = read_places(table, domain.axes)
-    beyond = ((places < np.asarray(domain.lower)) | (places > np.asarray(domain.upper))).any(axis=1)
+    coords = read_coordinates(table, domain.axes)
+    beyond = ((coords < np.asarray(domain.lower)) | (coords > np.asarray(domain.upper))).any(axis=1)
     if beyond.any():
-        warnings.warn(f"{beyond.sum()} of {len(places)} points lie outside of what was fitted", stacklevel=2)
+        warnings.warn(f"{beyond.sum()} of {len(coords)} points lie outside of what was fitted", stacklevel=2)
 
     def points(index: NDArray[np.int64]) -> NDArray[np.float64]:
-        return places[index]
+        return coords[index]
 
-    pieces = field.sample(points, len(places), layer=layer, progress=progress)
+    pieces = field.sample(points, len(coords), quantity=quantity, progress=progress)
     if path.suffix.lower() == ".npy":
-        write_array(path, pieces, (len(places),))
+        write_array(path, pieces, (len(coords),))
     else:
-        write_points(path, places, domain.axes, (_flat(piece) for piece in pieces), _names(field, layer))
-    return (len(places),)
+        write_points(path, coords, domain.axes, (_flat(piece) for piece in pieces), _names(field, quantity))
+    return (len(coords),)
 
 
 def _flat(piece: NDArray[Any]) -> NDArray[Any]:
     return piece.reshape(len(piece), -1)
 
 
-def _names(field: Field, layer: str) -> list[str]:
+def _names(field: Field, quantity: str) -> list[str]:
     channels, axes = field.header.channels or ("value",), field.header.domain.axes
-    match layer:
+    match quantity:
         case "value":
             return list(channels)
         case "gradient":
@@ -151,4 +151,4 @@ def _names(field: Field, layer: str) -> list[str]:
             return [f"normal {axis}" for axis in axes]
         case "curvature":
             return ["curvature"]
-    return [f"d{channel}/{layer}" for channel in channels]
+    return [f"d{channel}/{quantity}" for channel in channels]

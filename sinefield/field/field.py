@@ -20,7 +20,7 @@ from sinefield.field import evaluate
 from sinefield.field.evaluate import Points
 from sinefield.jets import propagate
 from sinefield.networks import NETWORKS, Network, Perceptron
-from sinefield.networks.hard_constraint import Condition, described, from_description
+from sinefield.networks.hard_constraint import HardConstraint, described, from_description
 from sinefield.networks.layers import Layer, Rescale
 from sinefield.networks.on_domain import OnDomain
 from sinefield.signals import Crop, Header
@@ -50,8 +50,8 @@ class Field(Network):
         network: Perceptron,
         header: Header,
         made: dict[str, Any],
-        place: Domain | None = None,
-        condition: Condition | None = None,
+        network_domain: Domain | None = None,
+        hard_constraint: HardConstraint | None = None,
     ):
         """`place` is the domain as the network sees it, where its scale is not that of `header.domain`.
 
@@ -63,11 +63,11 @@ class Field(Network):
                 f"a network from {network.in_dim} to {network.out_dim} dimensions does not go with "
                 f"{header.domain.dim} axes and {header.out_dim} channels"
             )
-        if condition is not None and set(header.range) != {(-1.0, 1.0)}:
+        if hard_constraint is not None and set(header.range) != {(-1.0, 1.0)}:
             raise InputError("a condition is on values as they are; they go from -1 to 1 then")
-        self.function = OnDomain(network, place or header.domain, condition)
-        self.condition = condition
-        self.place, self.header, self.made = place or header.domain, header, made
+        self.function = OnDomain(network, network_domain or header.domain, hard_constraint)
+        self.hard_constraint = hard_constraint
+        self.network_domain, self.header, self.made = network_domain or header.domain, header, made
         self.register_buffer("middle", torch.from_numpy(header.middle), persistent=False)
         self.register_buffer("half_range", torch.from_numpy(header.half_range), persistent=False)
         self.requires_grad_(False)
@@ -107,7 +107,7 @@ class Field(Network):
         scale: float | None = None,
         crop: Crop | None = None,
         rate: float | None = None,
-        layer: str = "value",
+        quantity: str = "value",
         progress: Callable[[float], None] | None = None,
     ) -> NDArray[Any]:
         """The field as samples, at the signal's own size unless told otherwise.
@@ -127,7 +127,7 @@ class Field(Network):
         """
         domain, shape = evaluate.window(self.header, size, scale, crop, rate)
         check_shape(shape)
-        return evaluate.gathered(self.stream(domain, shape, layer=layer, progress=progress), shape)
+        return evaluate.gathered(self.stream(domain, shape, quantity=quantity, progress=progress), shape)
 
     def to_xarray(
         self,
@@ -136,53 +136,53 @@ class Field(Network):
         scale: float | None = None,
         crop: Crop | None = None,
         rate: float | None = None,
-        layer: str = "value",
+        quantity: str = "value",
     ) -> xarray.DataArray:
         """What `render` gives, with its axes, coordinates, units and channels; needs xarray.
 
         Raises:
             InputError: xarray is not installed, or what `render` raises.
         """
-        from sinefield.signals.labeled import labelled
+        from sinefield.signals.labeled import to_data_array
 
         domain, shape = evaluate.window(self.header, size, scale, crop, rate)
-        samples = self.render(size, scale=scale, crop=crop, rate=rate, layer=layer)
-        return labelled(samples, domain, shape, self.header)
+        samples = self.render(size, scale=scale, crop=crop, rate=rate, quantity=quantity)
+        return to_data_array(samples, domain, shape, self.header)
 
     def stream(
         self,
         domain: Domain,
         shape: Sequence[int],
         *,
-        layer: str = "value",
+        quantity: str = "value",
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[NDArray[Any]]:
         """What `render` gives at the centres of `shape` cells of a domain, in consecutive pieces (n[, c][, d])."""
-        return self.sample(evaluate.centres(domain, shape), math.prod(shape), layer=layer, progress=progress)
+        return self.sample(evaluate.centers(domain, shape), math.prod(shape), quantity=quantity, progress=progress)
 
     def sample(
         self,
         points: Points,
         total: int,
         *,
-        layer: str = "value",
+        quantity: str = "value",
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[NDArray[Any]]:
         """The same at any points, by their flat indices."""
-        reading, device = evaluate.layer_of(layer, self.header.domain), self.middle.device
-        finish = self._value if layer == "value" else self._derivative if reading.scales else self._plain
+        reading, device = evaluate.quantity_of(quantity, self.header.domain), self.middle.device
+        finish = self._value if quantity == "value" else self._derivative if reading.scales else self._plain
         return evaluate.sample(self.function, points, total, reading, finish=finish, device=device, progress=progress)
 
-    def at(self, points: ArrayLike, layer: str = "value") -> NDArray[Any]:
+    def at(self, points: ArrayLike, quantity: str = "value") -> NDArray[Any]:
         """What `render` gives, at points (n, d), of which there may be any number: `(n[, c][, d])`.
 
         Raises:
             InputError: no points, points of another shape, or an unknown layer.
         """
-        places = np.asarray(points, dtype=np.float64)
-        if places.ndim != 2 or places.shape[1] != self.header.domain.dim or not len(places):
-            raise InputError(f"points have the shape (n, {self.header.domain.dim}); found {places.shape}")
-        return np.concatenate(list(self.sample(lambda index: places[index], len(places), layer=layer)))
+        coords = np.asarray(points, dtype=np.float64)
+        if coords.ndim != 2 or coords.shape[1] != self.header.domain.dim or not len(coords):
+            raise InputError(f"points have the shape (n, {self.header.domain.dim}); found {coords.shape}")
+        return np.concatenate(list(self.sample(lambda index: coords[index], len(coords), quantity=quantity)))
 
     def save(self, path: str | Path) -> None:
         """Write the field as one safetensors file with a JSON header; it needs nothing else to be used.
@@ -195,15 +195,15 @@ class Field(Network):
             "network": name,
             "config": self.network.config(),
             "signal": asdict(self.header),
-            "place": asdict(self.place),
+            "place": asdict(self.network_domain),
             "made": self.made,
-        } | ({} if self.condition is None else {"condition": described(self.condition)})
+        } | ({} if self.hard_constraint is None else {"condition": described(self.hard_constraint)})
         serialization.write(Path(path), "field", self.network.state_dict(), header)
 
     # from the network's [-1, 1] to the user's units
 
     def _value(self, values: NDArray[Any]) -> NDArray[Any]:
-        return self.header.quantise(values * self.header.half_range + self.header.middle)
+        return self.header.quantize(values * self.header.half_range + self.header.middle)
 
     def _derivative(self, values: NDArray[Any]) -> NDArray[Any]:
         half = self.header.half_range.astype(values.dtype)
@@ -252,8 +252,8 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.d
         network = NETWORKS[header["network"]](**config, generator=Generator()).to(next(iter(kinds)))
         network.load_state_dict(tensors)
         read = Header(**{**_tuples(signal), "domain": Domain(**_tuples(signal["domain"]))})
-        condition = from_description(header["condition"]) if "condition" in header else None
-        field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])), condition)
+        hard_constraint = from_description(header["condition"]) if "condition" in header else None
+        field = Field(network, read, dict(header["made"]), Domain(**_tuples(header["place"])), hard_constraint)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{path} has a header that does not describe a field ({type(error).__name__}: {one_line(error)})"

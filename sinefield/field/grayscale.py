@@ -34,28 +34,28 @@ def limit(values: Array) -> float:
     return float(np.quantile(np.abs(values), 0.999))
 
 
-def in_greys(values: Array, layer: str, most: float | None = None, dim: int = 2) -> Array:
+def to_grayscale(values: Array, quantity: str, most: float | None = None, dim: int = 2) -> Array:
     """A derivative as 8 bits: |∇Φ| with black for none, or any other with mid-grey for zero; white is `most`.
 
     `most` is their `limit` unless given.
     """
-    shown = magnitude(values, dim) if layer == "gradient" else signed(values, dim)
+    shown = magnitude(values, dim) if quantity == "gradient" else signed(values, dim)
     share = shown / ((limit(shown) if most is None else most) or 1)
-    share = share if layer == "gradient" else share / 2 + 0.5
+    share = share if quantity == "gradient" else share / 2 + 0.5
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
 
-def greys(
+def grays(
     field: Field,
     domain: Domain,
     shape: tuple[int, ...],
-    layer: str,
+    quantity: str,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[Array]:
     """A derivative of a field on a grid in greys, in consecutive pieces."""
     fine = max((np.prod(shape) / COARSE) ** (1 / len(shape)), 1.0)
     coarse = tuple(max(int(n / fine), 1) for n in shape)
-    seen = np.concatenate(list(field.stream(domain, coarse, layer=layer)))
-    most = limit(magnitude(seen, 1) if layer == "gradient" else signed(seen, 1))
-    for piece in field.stream(domain, shape, layer=layer, progress=progress):
-        yield in_greys(piece, layer, most, 1)
+    seen = np.concatenate(list(field.stream(domain, coarse, quantity=quantity)))
+    most = limit(magnitude(seen, 1) if quantity == "gradient" else signed(seen, 1))
+    for piece in field.stream(domain, shape, quantity=quantity, progress=progress):
+        yield to_grayscale(piece, quantity, most, 1)

@@ -28,7 +28,7 @@ View = Float64[np.ndarray, "3 3"]
 """To the right, up, and to the eye, in the field's coordinates."""
 
 
-def views(
+def sphere_trace(
     field: Field, size: int = SIDE, *, up: str = "y", progress: Callable[[float], None] = lambda done: None
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A shape from four sides, in one picture of four times `size` × `size` pixels.
@@ -69,11 +69,11 @@ def looking(up: int, azimuth: float, elevation: float) -> View:
 def _seen(field: Field, view: View, size: int) -> UInt8[np.ndarray, "h w 3"]:
     """One side, in parallel projection."""
     domain = field.header.domain
-    lower, upper, centre = np.asarray(domain.lower), np.asarray(domain.upper), np.asarray(domain.centre)
+    lower, upper, center = np.asarray(domain.lower), np.asarray(domain.upper), np.asarray(domain.center)
     reach = float(np.linalg.norm(upper - lower)) / 2
     across = np.linspace(-1, 1, size, endpoint=False) + 1 / size
     right, down = np.meshgrid(0.72 * reach * across, 0.72 * reach * across)
-    rays = centre + right.reshape(-1, 1) * view[0] - down.reshape(-1, 1) * view[1] + 2 * reach * view[2]
+    rays = center + right.reshape(-1, 1) * view[0] - down.reshape(-1, 1) * view[1] + 2 * reach * view[2]
     near, far = _through(rays, -view[2], lower, upper)
     found = np.flatnonzero(near < far)
     hit = _traced(field, rays[found], -view[2], near[found], far[found])
@@ -108,7 +108,7 @@ def _traced(
     Source: Hart, "Sphere tracing", 1996.
     """
     distance, along = np.full(len(rays), np.inf), near.copy()
-    going, close = np.arange(len(rays)), HIT * max(field.header.domain.half)
+    going, close = np.arange(len(rays)), HIT * max(field.header.domain.half_extent)
     for _ in range(STEPS):
         if not len(going):
             break

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from sinefield.jets import autograd
 from sinefield.jets.jet import Jet
-from sinefield.networks.hard_constraint import Condition
+from sinefield.networks.hard_constraint import HardConstraint
 
 
-def conditioned(condition: Condition, x: Tensor, jet: Jet) -> Jet:
+def constrained(hard_constraint: HardConstraint, x: Tensor, jet: Jet) -> Jet:
     """∇u = ∇g + φ ∇Φ + Φ ∇φ and so on: Leibniz's rule, with g and φ differentiated by autograd."""
     order, hessian = 2 if jet.laplacian is not None or jet.hessian is not None else 1, jet.hessian is not None
     order = order if jet.gradient is not None else 0
@@ -22,7 +22,7 @@ def conditioned(condition: Condition, x: Tensor, jet: Jet) -> Jet:
 
     g, f = (
         Jet(*map(like, autograd.propagate(each, x.double(), order, hessian=hessian)))  # type: ignore[arg-type]
-        for each in (condition.lift, condition.factor)
+        for each in (hard_constraint.lift, hard_constraint.factor)
     )
     found = Jet(g.value + f.value * jet.value)
     if jet.gradient is None or f.gradient is None or g.gradient is None:

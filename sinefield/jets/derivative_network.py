@@ -50,7 +50,7 @@ def derivative(network: nn.Module, *axes: int) -> Derivative:
             f"{type(network).__name__} has layers without a derivative rule, so its derivative is no network; "
             "propagate and taylor differentiate it by autograd"
         )
-    if network.condition is not None:
+    if network.hard_constraint is not None:
         raise InputError("the derivative of a field with a condition is no network; propagate differentiates it")
     dim = _input_dim(layers)
     if not axes or not all(axis in range(dim) for axis in axes):

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from sinefield.errors import InputError
 from sinefield.jets import autograd, forward, reference, reverse
-from sinefield.jets.constrained import conditioned
+from sinefield.jets.constrained import constrained
 from sinefield.jets.derivative_network import Derivative, jet_of
 from sinefield.jets.jet import Jet, side_by_side
 from sinefield.jets.reference import Tap
 from sinefield.jets.rules import ruled_layers, say_once, traced
-from sinefield.networks.concat import Beside
+from sinefield.networks.concat import Concat
 from sinefield.networks.layers import Affine, Layer
 from sinefield.networks.network import Network
 from sinefield.parallel import Workspace
@@ -56,7 +56,7 @@ def propagate(
         raise InputError(f"order must be 0, 1 or 2, and 2 for a Hessian; it is {order}")
     if not x.is_floating_point():
         raise InputError(f"points must be floating-point numbers; they are {x.dtype}")
-    if isinstance(field, Beside):
+    if isinstance(field, Concat):
         jet = side_by_side([propagate(each, x, order, hessian=hessian, tap=tap) for each in field.networks])
     elif isinstance(field, Derivative):
         jet = jet_of(field, x, order, hessian=hessian)
@@ -65,8 +65,8 @@ def propagate(
             jet = reference.propagate(layers, x, order, hessian=hessian, tap=tap)
         else:
             jet = _cheapest(layers, x, order, hessian=hessian, space=space)
-        if isinstance(field, Network) and field.condition is not None:
-            jet = conditioned(field.condition, x, jet)
+        if isinstance(field, Network) and field.hard_constraint is not None:
+            jet = constrained(field.hard_constraint, x, jet)
     else:
         say_once(field)
         jet = autograd.propagate(field, x, order, hessian=hessian)

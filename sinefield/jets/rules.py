@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from sinefield.networks.concat import Beside
+from sinefield.networks.concat import Concat
 from sinefield.networks.layers import Affine, Gabor, Layer, Pointwise, RealPart, Rescale
 from sinefield.networks.network import Network
 
@@ -17,7 +17,7 @@ _warned: set[str] = set()
 
 def ruled_layers(field: nn.Module) -> Sequence[Layer] | None:
     """The layers of a network all of whose layers have a rule; None for anything else."""
-    layers = field.layers() if isinstance(field, Network) and not isinstance(field, Beside) else None
+    layers = field.layers() if isinstance(field, Network) and not isinstance(field, Concat) else None
     return layers if layers is not None and all(map(_has_rule, layers)) else None
 
 

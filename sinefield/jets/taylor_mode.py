@@ -50,7 +50,7 @@ def taylor(field: nn.Module, x: Float[Tensor, "n d"], direction: Tensor, order: 
     direction = direction.to(x.dtype)
     if isinstance(field, Derivative):
         layers, along = field.network.layers(), field.axes
-    elif isinstance(field, Network) and field.condition is not None:
+    elif isinstance(field, Network) and field.hard_constraint is not None:
         return autograd.taylor(field, x, direction, order)
     elif (ruled := ruled_layers(field)) is not None:
         layers, along = ruled, ()

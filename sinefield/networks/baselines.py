@@ -35,8 +35,8 @@ class ReluNet(Perceptron):
     def activation(self, index: int) -> Layer:
         return Relu()
 
-    def initialise(self, generator: Generator | None) -> None:
-        super().initialise(generator)
+    def initialize(self, generator: Generator | None) -> None:
+        super().initialize(generator)
         for weight in self.weights:
             nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
 
@@ -80,13 +80,13 @@ class RbfNet(ReluNet):
     def activation(self, index: int) -> Layer:
         return Exponential() if index == 0 else Relu()
 
-    def initialise(self, generator: Generator | None) -> None:
-        super().initialise(generator)
-        centres = torch.empty(self.units, self.in_dim).uniform_(-1, 1, generator=generator)
+    def initialize(self, generator: Generator | None) -> None:
+        super().initialize(generator)
+        centers = torch.empty(self.units, self.in_dim).uniform_(-1, 1, generator=generator)
         # -s² (x² - 2cx + c²) = -s²/2 ((1 - c) (x + 1)² + (1 + c) (x - 1)²) + s² (1 - c²)
         with torch.no_grad():
-            self.weights[0].copy_(-(self.scale**2) / 2 * torch.cat([1 - centres, 1 + centres], dim=1))
-            self.biases[0].copy_(self.scale**2 * (1 - centres.square()).sum(dim=1))
+            self.weights[0].copy_(-(self.scale**2) / 2 * torch.cat([1 - centers, 1 + centers], dim=1))
+            self.biases[0].copy_(self.scale**2 * (1 - centers.square()).sum(dim=1))
 
     def layers(self) -> list[Layer]:
         affine = [self.affine(index) for index in range(self.depth + 3)]
@@ -120,8 +120,8 @@ class TanhNet(Perceptron):
     def activation(self, index: int) -> Layer:
         return Tanh()
 
-    def initialise(self, generator: Generator | None) -> None:
-        super().initialise(generator)
+    def initialize(self, generator: Generator | None) -> None:
+        super().initialize(generator)
         for weight in self.weights:
             nn.init.xavier_normal_(weight, generator=generator)
 

@@ -10,7 +10,7 @@ from sinefield.networks.layers import Layer
 from sinefield.networks.network import Network
 
 
-class Beside(Network):
+class Concat(Network):
     """x ↦ (Φ₁(x), Φ₂(x), …): the channels of several networks, such as a wave and the speed of its medium.
 
     >>> from sinefield.fields import Siren

@@ -15,7 +15,7 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError, one_line
 
 
-class Condition(ABC):
+class HardConstraint(ABC):
     """u(x) = g(x) + φ(x) Φ(x): where the factor φ vanishes, the field is the lift g.
 
     Whoever adds one writes g and φ with PyTorch's functions; their derivatives follow.
@@ -46,7 +46,7 @@ class Condition(ABC):
 
 
 @dataclass(frozen=True)
-class Walls(Condition):
+class ZeroOnBox(HardConstraint):
     """u = 0 on the faces of a box: φ = Πₖ (xₖ - lowerₖ)(upperₖ - xₖ), with 1 in the middle.
 
     >>> Walls((0.0,), (2.0,)).factor(torch.tensor([[0.0], [1.0], [2.0]])).flatten().tolist()
@@ -71,7 +71,7 @@ class Walls(Condition):
 
 
 @dataclass(frozen=True)
-class Apart(Condition):
+class DistanceFactor(HardConstraint):
     """u = 0 at a point, growing from there as a distance does: φ = ‖x - a‖ and g = slope φ.
 
     >>> Apart((1.0, 1.0), 2.0).lift(torch.tensor([[1.0, 1.0], [4.0, 5.0]])).flatten().tolist()
@@ -94,14 +94,14 @@ class Apart(Condition):
 
 
 @dataclass(frozen=True)
-class Window(Condition):
+class CompactSupport(HardConstraint):
     """u is a constant outside of a box around the origin: φ = height Πₖ (1 - xₖ²/half²)², zero beyond it.
 
     >>> Window(0.5, 1.0).factor(torch.tensor([[0.0, 0.0], [0.25, 0.0], [0.5, 0.1]])).flatten().tolist()
     [1.0, 0.5625, 0.0]
     """
 
-    half: float
+    half_width: float
     outside: float
     height: float = 1.0
 
@@ -109,11 +109,11 @@ class Window(Condition):
         return torch.full_like(x[:, :1], self.outside)
 
     def factor(self, x: Tensor) -> Tensor:
-        return self.height * (1 - (x / self.half).square()).clamp(min=0).square().prod(-1, keepdim=True)
+        return self.height * (1 - (x / self.half_width).square()).clamp(min=0).square().prod(-1, keepdim=True)
 
 
 @dataclass(frozen=True)
-class Sources(Condition):
+class GaussianSources(HardConstraint):
     """u = g + Φ, where Δg has the sharp Gaussian sources in the plane, so that what is left for Φ is smooth.
 
         g(x) = strength (ln r² + E₁(r² / 2σ²)) / 4π · (1 - r²/R²)⁴,   Δ of what is before the dot: strength N(0, σ²)
@@ -148,45 +148,50 @@ class Sources(Condition):
         return torch.ones_like(x[:, :1])
 
 
-CONDITIONS: dict[str, type[Condition]] = {"walls": Walls, "apart": Apart, "window": Window, "sources": Sources}
+HARD_CONSTRAINTS: dict[str, type[HardConstraint]] = {
+    "walls": ZeroOnBox,
+    "apart": DistanceFactor,
+    "window": CompactSupport,
+    "sources": GaussianSources,
+}
 """Conditions by the name that they have in field files, where their attributes are their description."""
 
 
-def check(condition: Condition, domain: Domain, channels: int) -> None:
+def check(hard_constraint: HardConstraint, domain: Domain, channels: int) -> None:
     """Raise InputError unless a condition goes with coordinates and channels."""
-    x = torch.tensor([domain.centre, domain.lower], dtype=torch.float64)
+    x = torch.tensor([domain.center, domain.lower], dtype=torch.float64)
     try:
-        shapes = {tuple(part.shape) for part in (condition.lift(x), condition.factor(x))}
+        shapes = {tuple(part.shape) for part in (hard_constraint.lift(x), hard_constraint.factor(x))}
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise InputError(
-            f"{type(condition).__name__} is not for {domain.dim} coordinates ({one_line(error)})"
+            f"{type(hard_constraint).__name__} is not for {domain.dim} coordinates ({one_line(error)})"
         ) from error
-    if not shapes <= {(2, 1), (2, channels)} or condition.dim not in (None, domain.dim):
+    if not shapes <= {(2, 1), (2, channels)} or hard_constraint.dim not in (None, domain.dim):
         raise InputError(
-            f"{type(condition).__name__} does not go with {domain.dim} coordinates and {channels} channels: "
+            f"{type(hard_constraint).__name__} does not go with {domain.dim} coordinates and {channels} channels: "
             f"lift and factor have the shapes {sorted(shapes)} at two points"
         )
 
 
-def described(condition: Condition) -> dict[str, Any]:
+def described(hard_constraint: HardConstraint) -> dict[str, Any]:
     """A condition for a file's header.
 
     Raises:
         InputError: one that has no name.
     """
-    for name, kind in CONDITIONS.items():
-        if type(condition) is kind:
-            return {"name": name, **vars(condition)}
+    for name, kind in HARD_CONSTRAINTS.items():
+        if type(hard_constraint) is kind:
+            return {"name": name, **vars(hard_constraint)}
     raise InputError(
-        f"a field with a condition of one's own ({type(condition).__name__}) cannot be saved; "
-        f"a file describes {', '.join(CONDITIONS)}"
+        f"a field with a condition of one's own ({type(hard_constraint).__name__}) cannot be saved; "
+        f"a file describes {', '.join(HARD_CONSTRAINTS)}"
     )
 
 
-def from_description(header: dict[str, Any]) -> Condition:
+def from_description(header: dict[str, Any]) -> HardConstraint:
     """The condition that `described` describes."""
     arguments = {name: _tupled(value) for name, value in header.items() if name != "name"}
-    return CONDITIONS[header["name"]](**arguments)
+    return HARD_CONSTRAINTS[header["name"]](**arguments)
 
 
 def _tupled(value: Any) -> Any:

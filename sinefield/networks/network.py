@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sinefield.errors import InputError
-from sinefield.networks.hard_constraint import Condition
+from sinefield.networks.hard_constraint import HardConstraint
 from sinefield.networks.init import default_uniform_
 from sinefield.networks.layers import Affine, Layer, through
 
@@ -25,7 +25,7 @@ LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), 
 class Network(nn.Module, ABC):
     """A module that is a chain of layers, with a condition where it has one; `jets` differentiates it exactly."""
 
-    condition: Condition | None = None
+    hard_constraint: HardConstraint | None = None
 
     @abstractmethod
     def layers(self) -> Sequence[Layer]:
@@ -43,7 +43,7 @@ class Network(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Φ(x) for x (…, in_dim): (…, out_dim)."""
         value = through(self.layers(), x)
-        return value if self.condition is None else self.condition(x, value)
+        return value if self.hard_constraint is None else self.hard_constraint(x, value)
 
 
 @dataclass(eq=False, repr=False)
@@ -79,7 +79,7 @@ class Perceptron(Network):
         shapes = self.weight_shapes()
         self.weights = nn.ParameterList(torch.empty(shape) for shape in shapes)
         self.biases = nn.ParameterList(torch.empty(shape[0], *shape[2:]) for shape in shapes)
-        self.initialise(generator)
+        self.initialize(generator)
 
     @abstractmethod
     def activation(self, index: int) -> Layer:
@@ -94,7 +94,7 @@ class Perceptron(Network):
         """Affine layer 0 … depth + 1."""
         return Affine(self.weights[index], self.biases[index])
 
-    def initialise(self, generator: Generator | None) -> None:
+    def initialize(self, generator: Generator | None) -> None:
         """Draw the parameters; PyTorch's default unless a network has its own."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
             default_uniform_(weight, weight.shape[1], generator=generator)

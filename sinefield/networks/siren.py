@@ -45,7 +45,7 @@ class Siren(Perceptron):
     def activation(self, index: int) -> Sine:
         return Sine(self.omega_first if index == 0 else self.omega_hidden)
 
-    def initialise(self, generator: Generator | None) -> None:
+    def initialize(self, generator: Generator | None) -> None:
         check_omega(self.omega_first, self.omega_hidden)
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             siren_uniform_(weight, self.omega_hidden, first=index == 0, generator=generator)

@@ -11,7 +11,7 @@ from sinefield.networks.layers import Affine, Layer, through
 from sinefield.networks.network import Perceptron
 
 
-class Population(nn.Module):
+class StackedNetworks(nn.Module):
     """Networks of one architecture, m of them.
 
     Args:

@@ -1,1 +1,1 @@
-""""""
+"""Priors: distributions over fields, learned from data sets."""

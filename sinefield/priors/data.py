@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sinefield.errors import InputError
 from sinefield.signals import scratch
-from sinefield.signals.image import from_pixels, grey, read_image, resized
+from sinefield.signals.image import from_pixels, gray, read_image, resized
 from sinefield.signals.signal import Signal
 
 
@@ -30,16 +30,16 @@ def contexts(pictures: int, pixels: int, count: int, seed: tuple[int, ...]) -> T
     return torch.from_numpy(np.argsort(random, axis=1)[:, :count])
 
 
-def seen_at_random(size: int, count: int, seed: int) -> NDArray[np.bool_]:
+def random_mask(size: int, count: int, seed: int) -> NDArray[np.bool_]:
     """A mask (size, size) with so many random pixels that are seen."""
     mask = np.zeros(size**2, dtype=bool)
     mask[contexts(1, size**2, count, (seed,))[0].numpy()] = True
     return mask.reshape(size, size)
 
 
-def values_of(album: Album, indices: NDArray[np.int64]) -> Tensor:
+def values_of(dataset: ImageDataset, indices: NDArray[np.int64]) -> Tensor:
     """The pixels (n, size², c) of some pictures on [-1, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(album.pixels[indices])).float()
+    pixels = torch.from_numpy(np.ascontiguousarray(dataset.pixels[indices])).float()
     return (pixels / 127.5 - 1).flatten(1, 2)
 
 
@@ -52,7 +52,7 @@ MOST = 16_384
 
 
 @dataclass(frozen=True)
-class Album:
+class ImageDataset:
     """Pictures of one size.
 
     Attributes:
@@ -80,9 +80,9 @@ class Album:
         return from_pixels(np.asarray(self.pixels[index]), "RGB" if self.channels == 3 else "L", self.names[index])
 
 
-def read_album(
-    folder: str | Path, size: int, *, greys: bool = False, progress: Callable[[float, str], None] | None = None
-) -> Album:
+def read_image_dataset(
+    folder: str | Path, size: int, *, grays: bool = False, progress: Callable[[float, str], None] | None = None
+) -> ImageDataset:
     """The pictures in a folder and the folders in it, in the order of their names, as squares of one size.
 
     Each is cut to the square in its middle and resized; one that cannot be read is named in `skipped`. They are
@@ -108,7 +108,7 @@ def read_album(
         waiting = iter(paths)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             while some := list(islice(waiting, AT_ONCE)):
-                for path, found in zip(some, pool.map(lambda path: _square(path, size, greys), some), strict=True):
+                for path, found in zip(some, pool.map(lambda path: _square(path, size, grays), some), strict=True):
                     name = str(path.relative_to(folder))
                     if isinstance(found, str):
                         skipped.append((name, found))
@@ -119,13 +119,13 @@ def read_album(
                     progress((len(names) + len(skipped)) / len(paths), f"{len(names)} pictures")
 
     try:
-        pixels = scratch.unpacked(blocks(), str(folder))
+        pixels = scratch.spill_to_disk(blocks(), str(folder))
     except InputError as error:
         if names or not skipped:
             raise
         raise InputError(f"none of the {len(paths)} pictures in {folder} can be read: {skipped[0][1]}") from error
     same = all(bool((part[..., :1] == part).all()) for part in np.array_split(pixels, len(pixels) // 1024 + 1))
-    return Album(pixels[..., :1] if same else pixels, tuple(names), tuple(skipped))
+    return ImageDataset(pixels[..., :1] if same else pixels, tuple(names), tuple(skipped))
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -162,7 +162,7 @@ def squared(signal: Signal, size: int, channels: int | None = None) -> Signal:
         low, high = signal.header.low[0], signal.header.high[0]
         cut = np.rint(255 * ((cut - low) / (high - low))).astype(np.uint8)
     square = from_pixels(cut, "L" if bands == 1 else "RGB", signal.name)
-    square = grey(square) if channels == 1 else square
+    square = gray(square) if channels == 1 else square
     square = square if len(cut) == size else resized(square, (size, size))
     if channels != 3 or bands == 3:
         return square
@@ -175,10 +175,10 @@ def middle(values: NDArray[Any], side: int) -> NDArray[Any]:
     return values[top : top + side, left : left + side]
 
 
-def _square(path: Path, size: int, greys: bool) -> NDArray[np.uint8] | str:
+def _square(path: Path, size: int, grays: bool) -> NDArray[np.uint8] | str:
     """Three channels of a picture, or why there are none."""
     try:
-        values = squared(read_image(path), size, 1 if greys else None).values
+        values = squared(read_image(path), size, 1 if grays else None).values
     except InputError as error:
         return str(error) if str(path) in str(error) else f"{path}: {error}"
     return np.ascontiguousarray(np.broadcast_to(values, (size, size, 3)))

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from sinefield.errors import InputError
 from sinefield.networks import ENCODERS
 from sinefield.networks.layers import Affine, through
-from sinefield.priors.data import Album, contexts, values_of
+from sinefield.priors.data import ImageDataset, contexts, values_of
 from sinefield.priors.evaluate import errors
 from sinefield.priors.meta_learning import fitted
-from sinefield.priors.prior import LATENT_WEIGHT, NETWORK_WEIGHT, PAPER, SEARCH, Prior, Space, grid
+from sinefield.priors.prior import LATENT_WEIGHT, NETWORK_WEIGHT, PAPER, SEARCH, Prior, PriorConfig, grid
 from sinefield.training.device import available
 from sinefield.training.loop import Progress, Stop, iterate
 from sinefield.training.optimizers.soap import Soap
@@ -31,7 +31,7 @@ RATE, HOLD, WIDEST = 5e-4, 6000, 300
 BATCH, SEEN, DENSE = 32, (10, 200), 8
 """Pictures in a step, pixels that the encoder sees of each, and one in so many steps in which it may see all."""
 
-JUDGED, JUDGED_BY, JUDGE_EVERY = 256, 100, 250
+JUDGED, JUDGED_BY, EVALUATE_EVERY = 256, 100, 250
 """Pictures by which the quality is judged on the way, pixels that are seen of them, and the steps between two looks."""
 
 MEASURED, SEARCHED, PIXELS = 4096, 32, 1024
@@ -43,9 +43,9 @@ STEPS = 20_000
 Log = Callable[[Prior, int, dict[str, float]], None]
 
 
-def learn(
-    album: Album,
-    space: Space | None = None,
+def fit_prior(
+    dataset: ImageDataset,
+    config: PriorConfig | None = None,
     *,
     steps: int | None = None,
     seconds: float | None = None,
@@ -81,11 +81,11 @@ def learn(
     Raises:
         InputError: an album that does not go with the space, a share that leaves nothing to learn from.
     """
-    space = space or space_for(album.size, album.channels)
-    if (space.size, space.channels) != (album.size, album.channels):
+    config = config or default_config(dataset.size, dataset.channels)
+    if (config.size, config.channels) != (dataset.size, dataset.channels):
         raise InputError(
-            f"the space is of {space.size} pixels and {space.channels} channels, the album of {album.size} and "
-            f"{album.channels}"
+            f"the space is of {config.size} pixels and {config.channels} channels, the album of {dataset.size} and "
+            f"{dataset.channels}"
         )
     if batch < 1 or (pixels is not None and pixels < 1):
         raise InputError("a step needs one picture and one pixel or more")
@@ -93,49 +93,49 @@ def learn(
         raise InputError(f"the rate must be a positive number; it is {rate}")
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint folder to go on from")
-    pixels = min(pixels or max(album.size**2 // 4, 1), album.size**2)
-    train, kept = parted(len(album), holdout, seed)
-    made: dict[str, Any] = {"pictures": len(album), "checksum": _checksum(album), "holdout": holdout, "seed": seed}
+    pixels = min(pixels or max(dataset.size**2 // 4, 1), dataset.size**2)
+    train, kept = parted(len(dataset), holdout, seed)
+    made: dict[str, Any] = {"pictures": len(dataset), "checksum": _checksum(dataset), "holdout": holdout, "seed": seed}
     made |= {"batch": batch, "pixels": pixels, "rate": rate}
-    prior = Prior(space, made, seed).to(available(device))
-    if space.encoder == "none":
-        prior.codes = nn.Parameter(torch.zeros(len(train), space.latent, device=prior.middle.device))
-    optimiser, terms, now = Soap(prior.parameters(), rate, HOLD, WIDEST), dict[str, float](), 0
+    prior = Prior(config, made, seed).to(available(device))
+    if config.encoder == "none":
+        prior.codes = nn.Parameter(torch.zeros(len(train), config.latent, device=prior.middle.device))
+    optimizer, terms, now = Soap(prior.parameters(), rate, HOLD, WIDEST), dict[str, float](), 0
 
     def advance(step: int) -> dict[str, float]:
         nonlocal terms, now
         now = step + 1
-        optimiser.zero_grad()
-        seen = _batch(album, train, batch, pixels, space, (seed, step)).to(prior.middle.device)
-        terms = (_reptile if space.encoder == "meta" else _descend)(prior, seen)
+        optimizer.zero_grad()
+        seen = _batch(dataset, train, batch, pixels, config, (seed, step)).to(prior.middle.device)
+        terms = (_reptile if config.encoder == "meta" else _descend)(prior, seen)
         if math.isfinite(sum(terms.values())):
-            optimiser.step()
+            optimizer.step()
         return terms
 
-    def judge() -> float:
+    def evaluate() -> float:
         if prior.codes is not None:  # by which the codes of other pictures are found
             _spread(prior, prior.codes)
-        error = float(np.mean(errors(prior, album, kept[:JUDGED], min(JUDGED_BY, album.size**2), seed=seed)))
+        error = float(np.mean(errors(prior, dataset, kept[:JUDGED], min(JUDGED_BY, dataset.size**2), seed=seed)))
         if log is not None:
             log(prior, now, {"held out": error, **terms})
         return error
 
     state, stopped = iterate(
         prior,
-        optimiser,
+        optimizer,
         Stop(STEPS if steps is None and seconds is None else steps, seconds),
         advance,
-        judge,
-        judge_every=JUDGE_EVERY,
+        evaluate,
+        evaluate_every=EVALUATE_EVERY,
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
-        identity=asdict(space) | made,
+        identity=asdict(config) | made,
         progress=progress,
     )
     prior.requires_grad_(False)
-    if space.encoder != "meta":
+    if config.encoder != "meta":
         try:
-            _measure(prior, album, train, seed)
+            _measure(prior, dataset, train, seed)
         except KeyboardInterrupt:  # what was learnt is not lost by it
             stopped = "interrupted"
     prior.made = made | {
@@ -151,7 +151,7 @@ def learn(
     return prior
 
 
-def space_for(size: int, channels: int = 1, recipe: str = "default", **given: Any) -> Space:
+def default_config(size: int, channels: int = 1, recipe: str = "default", **given: Any) -> PriorConfig:
     """The space for pictures of a size: of a recipe, "default" or "paper", but for what is given.
 
     The encoder's grid is halved once or more, down to 7 cells along a side or fewer, but for the paper's.
@@ -162,7 +162,7 @@ def space_for(size: int, channels: int = 1, recipe: str = "default", **given: An
     while -(-size // 2**halvings) > 7:
         halvings += 1
     chosen = PAPER if recipe == "paper" else {"halvings": halvings}
-    return Space(size, channels, **{**chosen, **given})
+    return PriorConfig(size, channels, **{**chosen, **given})
 
 
 def parted(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -177,11 +177,11 @@ def parted(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDAr
     return np.sort(order[kept:]), order[:kept]
 
 
-def unseen(prior: Prior, album: Album) -> NDArray[np.int64]:
+def unseen(prior: Prior, dataset: ImageDataset) -> NDArray[np.int64]:
     """The indices of the pictures of an album that a prior was not learned from: those held out, or all."""
-    if prior.made.get("checksum") != _checksum(album):
-        return np.arange(len(album))
-    return parted(len(album), prior.made["holdout"], prior.made["seed"])[1]
+    if prior.made.get("checksum") != _checksum(dataset):
+        return np.arange(len(dataset))
+    return parted(len(dataset), prior.made["holdout"], prior.made["seed"])[1]
 
 
 class _Seen(NamedTuple):
@@ -190,29 +190,29 @@ class _Seen(NamedTuple):
     which: Tensor
     x: Tensor
     values: Tensor
-    places: Tensor
-    truth: Tensor
+    coords: Tensor
+    reference: Tensor
 
     def to(self, device: torch.device) -> _Seen:
         return _Seen(*(each.to(device) for each in self))
 
 
 def _batch(
-    album: Album, train: NDArray[np.int64], batch: int, pixels: int, space: Space, seed: tuple[int, int]
+    dataset: ImageDataset, train: NDArray[np.int64], batch: int, pixels: int, config: PriorConfig, seed: tuple[int, int]
 ) -> _Seen:
-    random, x = np.random.default_rng(seed), grid(album.size)
+    random, x = np.random.default_rng(seed), grid(dataset.size)
     which = random.integers(len(train), size=batch)
-    pictures = values_of(album, train[which])
-    if space.encoder in ENCODERS:  # a code of its own, as an auto-decoder has, is for one picture
+    pictures = values_of(dataset, train[which])
+    if config.encoder in ENCODERS:  # a code of its own, as an auto-decoder has, is for one picture
         mirrored = random.random(batch) < 0.5
-        upright = pictures.unflatten(1, (album.size, album.size))
+        upright = pictures.unflatten(1, (dataset.size, dataset.size))
         upright[mirrored] = upright[mirrored].flip(2)
         pictures = upright.flatten(1, 2)
     most = min(SEEN[1], len(x)) if seed[1] % DENSE else len(x)
     count = int(random.integers(min(SEEN[0], most), most + 1))
     seen = contexts(batch, len(x), count, (*seed, 1))
     judged_at = torch.from_numpy(random.permutation(len(x))[:pixels])
-    values = pictures.gather(1, seen[..., None].expand(-1, -1, album.channels))
+    values = pictures.gather(1, seen[..., None].expand(-1, -1, dataset.channels))
     return _Seen(torch.from_numpy(which), x[seen], values, x[judged_at], pictures[:, judged_at])
 
 
@@ -223,7 +223,7 @@ def _descend(prior: Prior, seen: _Seen) -> dict[str, float]:
     made = [tensor for layer in layers if isinstance(layer, Affine) for tensor in (layer.weight, layer.bias)]
     sizes = torch.stack([tensor.square().sum() for tensor in made])
     terms = {
-        "picture": (through(layers, seen.places) - seen.truth).square().mean(),
+        "picture": (through(layers, seen.coords) - seen.reference).square().mean(),
         "code": LATENT_WEIGHT * code.square().mean(),
         "network": NETWORK_WEIGHT * sizes.sum() / len(code),
     }
@@ -238,33 +238,33 @@ def _reptile(prior: Prior, seen: _Seen) -> dict[str, float]:
     "Learned initializations for optimizing coordinate-based neural representations", CVPR 2021.
     """
     assert prior.start is not None
-    x = seen.places.expand(len(seen.truth), -1, -1)
-    many = fitted(prior.start, x, seen.truth)
+    x = seen.coords.expand(len(seen.reference), -1, -1)
+    many = fitted(prior.start, x, seen.reference)
     for parameter, stacked in zip(prior.start.parameters(), many.parameters(), strict=True):
         parameter.grad = parameter.detach() - stacked.detach().reshape(len(x), *parameter.shape).mean(0)
     with torch.no_grad():
-        return {"picture": (many(x) - seen.truth).square().mean().item()}
+        return {"picture": (many(x) - seen.reference).square().mean().item()}
 
 
 @torch.no_grad()
-def _measure(prior: Prior, album: Album, train: NDArray[np.int64], seed: int) -> None:
+def _measure(prior: Prior, dataset: ImageDataset, train: NDArray[np.int64], seed: int) -> None:
     """The mean and the spread of the codes of some pictures, of which all is seen, and the error that is left."""
-    x, count, device = grid(album.size), len(train), prior.middle.device
+    x, count, device = grid(dataset.size), len(train), prior.middle.device
     random = np.random.default_rng((seed, 0xC0DE))
     if prior.codes is not None:
         found = prior.codes.detach()
     else:
         parts = np.array_split(random.permutation(count)[:MEASURED], -(-min(count, MEASURED) // JUDGED))
-        seen = ((x.expand(len(part), -1, -1), values_of(album, train[part])) for part in parts)
-        found = torch.cat([prior.infer(places.to(device), values.to(device)) for places, values in seen])
+        seen = ((x.expand(len(part), -1, -1), values_of(dataset, train[part])) for part in parts)
+        found = torch.cat([prior.infer(coords.to(device), values.to(device)) for coords, values in seen])
     prior.codes = None
     _spread(prior, found)
     some = np.sort(random.permutation(count)[:SEARCHED])
     pixels = torch.from_numpy(random.permutation(len(x))[:PIXELS])
-    places = x[pixels].expand(len(some), -1, -1).to(device)
-    values = values_of(album, train[some])[:, pixels].to(device)
+    coords = x[pixels].expand(len(some), -1, -1).to(device)
+    values = values_of(dataset, train[some])[:, pixels].to(device)
     for _ in range(3):  # the search weighs by the error that is left
-        prior.noise.copy_((prior(prior.infer(places, values, SEARCH), places) - values).square().mean())
+        prior.noise.copy_((prior(prior.infer(coords, values, SEARCH), coords) - values).square().mean())
 
 
 @torch.no_grad()
@@ -276,9 +276,9 @@ def _spread(prior: Prior, codes: Tensor) -> None:
     prior.spread.copy_(axes * size.clamp(min=0).sqrt())
 
 
-def _checksum(album: Album) -> int:
+def _checksum(dataset: ImageDataset) -> int:
     """Of the names and the pixels."""
-    checksum = zlib.crc32("\n".join(album.names).encode())
-    for part in np.array_split(album.pixels, len(album) // MEASURED + 1):
+    checksum = zlib.crc32("\n".join(dataset.names).encode())
+    for part in np.array_split(dataset.pixels, len(dataset) // MEASURED + 1):
         checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
     return checksum

@@ -37,10 +37,10 @@ def inpaint(prior: Prior, picture: Signal, seen: NDArray[np.bool_], *, refine: i
         )
     if height != width:
         raise InputError(f"the picture is {width} x {height}; the prior completes squares")
-    if picture.header.out_dim != prior.space.channels:
-        raise InputError(f"the prior is of {prior.space.channels} channels, the picture of {picture.header.out_dim}")
-    x, values = (each.to(prior.middle.device) for each in observed(picture, seen, prior.space.size))
-    made: dict[str, Any] = {"source": picture.name, "prior": prior.space.encoder, "seen": x.shape[1]}
+    if picture.header.out_dim != prior.config.channels:
+        raise InputError(f"the prior is of {prior.config.channels} channels, the picture of {picture.header.out_dim}")
+    x, values = (each.to(prior.middle.device) for each in observed(picture, seen, prior.config.size))
+    made: dict[str, Any] = {"source": picture.name, "prior": prior.config.encoder, "seen": x.shape[1]}
     if prior.start is not None and refine is not None:
         raise InputError("a meta-learned start has no code to refine; leave refine out")
     if prior.start is not None:
@@ -59,12 +59,12 @@ def beginning(prior: Prior, picture: Signal) -> Field:
     """
     if picture.header.kind != "image":
         raise InputError(f"{picture.name} is no picture; the prior is one of pictures")
-    if picture.header.out_dim != prior.space.channels:
-        kind = "grey" if prior.space.channels == 1 else "of three colours"
+    if picture.header.out_dim != prior.config.channels:
+        kind = "grey" if prior.config.channels == 1 else "of three colours"
         raise InputError(f"the prior's pictures are {kind}; {picture.name} has {picture.header.out_dim} channels")
     made = {"source": "a prior"}
     if prior.start is not None:
         return prior.field(made=made)
-    size = (prior.space.size,) * 2
-    x, values = observed(resized(picture, size), np.ones(size, dtype=bool), prior.space.size)
+    size = (prior.config.size,) * 2
+    x, values = observed(resized(picture, size), np.ones(size, dtype=bool), prior.config.size)
     return prior.field(prior.infer(x.to(prior.middle.device), values.to(prior.middle.device))[0], made=made)

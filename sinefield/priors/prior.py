@@ -38,7 +38,7 @@ RATE, SEARCH = 0.1, 100
 
 
 @dataclass(frozen=True)
-class Space:
+class PriorConfig:
     """What a prior is made of.
 
     Attributes:
@@ -102,18 +102,18 @@ class Prior(nn.Module):
     spread: Tensor
     noise: Tensor
 
-    def __init__(self, space: Space, made: dict[str, Any] | None = None, seed: int = 0):
+    def __init__(self, config: PriorConfig, made: dict[str, Any] | None = None, seed: int = 0):
         super().__init__()
-        self.space, self.made = space, made or {}
-        siren = _siren(space, seed)
+        self.config, self.made = config, made or {}
+        siren = _siren(config, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = ENCODERS[space.encoder](**_sizes(space)) if space.encoder in ENCODERS else None
-            self.head = None if space.encoder == "meta" else HEADS[space.head](siren, space.latent, space.hidden)
-        self.start = siren if space.encoder == "meta" else None
+            self.encoder = ENCODERS[config.encoder](**_sizes(config)) if config.encoder in ENCODERS else None
+            self.head = None if config.encoder == "meta" else HEADS[config.head](siren, config.latent, config.hidden)
+        self.start = siren if config.encoder == "meta" else None
         self.codes: nn.Parameter | None = None
-        self.register_buffer("middle", torch.zeros(space.latent))
-        self.register_buffer("spread", 0.1 * torch.eye(space.latent))
+        self.register_buffer("middle", torch.zeros(config.latent))
+        self.register_buffer("spread", 0.1 * torch.eye(config.latent))
         self.register_buffer("noise", torch.tensor(0.01))
 
     def layers(self, code: Tensor) -> list[Layer]:
@@ -164,17 +164,17 @@ class Prior(nn.Module):
             siren = copy.deepcopy(self.start)
         elif siren is None:
             assert code is not None
-            siren = _siren(self.space, 0).to(self.middle.device)
+            siren = _siren(self.config, 0).to(self.middle.device)
             affine = [layer for layer in self.layers(code[None]) if isinstance(layer, Affine)]
             with torch.no_grad():
                 for weight, bias, layer in zip(siren.weights, siren.biases, affine, strict=True):
                     weight.copy_(layer.weight[0])
                     bias.copy_(layer.bias[0, 0])
-        return Field(siren, header(self.space), made or {})
+        return Field(siren, header(self.config), made or {})
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """Codes (count, latent) at random: normal, with the mean and the spread of those that were learned from."""
-        noise = torch.randn(count, self.space.latent, generator=Generator().manual_seed(seed))
+        noise = torch.randn(count, self.config.latent, generator=Generator().manual_seed(seed))
         return self.middle + noise.to(self.middle) @ self.spread.T
 
     def save(self, path: str | Path) -> None:
@@ -183,7 +183,7 @@ class Prior(nn.Module):
         Raises:
             InputError: the file cannot be written there.
         """
-        serialization.write(Path(path), "prior", self.state_dict(), {"space": asdict(self.space), "made": self.made})
+        serialization.write(Path(path), "prior", self.state_dict(), {"space": asdict(self.config), "made": self.made})
 
 
 def load_prior(path: str | Path, *, device: torch.device | str = "cpu") -> Prior:
@@ -194,24 +194,24 @@ def load_prior(path: str | Path, *, device: torch.device | str = "cpu") -> Prior
     """
     tensors, header = serialization.read(Path(path), "prior")
     try:
-        space = Space(**header["space"])
+        config = PriorConfig(**header["space"])
         with torch.device("meta"):
-            expected = {name: tensor.shape for name, tensor in Prior(space).state_dict().items()}
+            expected = {name: tensor.shape for name, tensor in Prior(config).state_dict().items()}
         if expected != {name: tensor.shape for name, tensor in tensors.items()}:
             raise ValueError("its tensors differ")
-        prior = Prior(space, dict(header["made"]))
+        prior = Prior(config, dict(header["made"]))
         prior.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path} has a header that does not describe a prior ({one_line(error)})") from error
     return prior.requires_grad_(False).to(device)
 
 
-def header(space: Space) -> Header:
+def header(config: PriorConfig) -> Header:
     """Of a picture of the space, in pixels and of 8 bits."""
-    shape = (space.size, space.size)
-    channels = ("R", "G", "B") if space.channels == 3 else ()
+    shape = (config.size, config.size)
+    channels = ("R", "G", "B") if config.channels == 3 else ()
     domain = from_samples(shape, axes=("y", "x"), units=("px", "px"))
-    return Header("image", domain, shape, channels, "uint8", (0.0,) * space.channels, (255.0,) * space.channels)
+    return Header("image", domain, shape, channels, "uint8", (0.0,) * config.channels, (255.0,) * config.channels)
 
 
 def grid(size: int) -> Tensor:
@@ -237,18 +237,18 @@ def observed(picture: Signal, seen: NDArray[np.bool_], size: int) -> tuple[Tenso
     rows, columns = np.nonzero(seen)
     if not len(rows):
         raise InputError("none of the picture is seen; keep a pixel or more")
-    places = torch.from_numpy((np.stack([rows, columns], axis=1) + 0.5) / seen.shape * 2 - 1)
+    coords = torch.from_numpy((np.stack([rows, columns], axis=1) + 0.5) / seen.shape * 2 - 1)
     values = (picture.values[rows, columns] - picture.header.middle) / picture.header.half_range
-    cells = on_grid(places[None], torch.from_numpy(values).float()[None], size)[0].flatten(1).T
+    cells = on_grid(coords[None], torch.from_numpy(values).float()[None], size)[0].flatten(1).T
     known = cells[:, -1] > 0
     return grid(size)[known][None], cells[known, :-1][None]
 
 
-def _siren(space: Space, seed: int) -> Siren:
+def _siren(config: PriorConfig, seed: int) -> Siren:
     generator = Generator().manual_seed(seed)
-    return Siren(2, space.channels, space.width, space.depth, space.omega, generator=generator)
+    return Siren(2, config.channels, config.width, config.depth, config.omega, generator=generator)
 
 
-def _sizes(space: Space) -> dict[str, int]:
-    sizes = {name: getattr(space, name) for name in ("channels", "size", "latent", "features")}
-    return sizes | ({"halvings": space.halvings} if space.encoder == "cnn" else {})
+def _sizes(config: PriorConfig) -> dict[str, int]:
+    sizes = {name: getattr(config, name) for name in ("channels", "size", "latent", "features")}
+    return sizes | ({"halvings": config.halvings} if config.encoder == "cnn" else {})

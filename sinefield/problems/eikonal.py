@@ -11,8 +11,8 @@ from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.jets.operators import gradient
-from sinefield.networks.hard_constraint import Apart
-from sinefield.problems.problem import Problem, spread
+from sinefield.networks.hard_constraint import DistanceFactor
+from sinefield.problems.problem import Problem, random_points
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import sobol
 
@@ -20,7 +20,7 @@ STEEPNESS = 0.75
 """Of the speed that grows downwards, in 1/s."""
 
 
-def travel_time(
+def eikonal(
     velocity: str = "uniform", source: tuple[float, float] = (0.0, 0.0), *, size: int = 1024, seed: int = 0
 ) -> Problem:
     """c(y) ‖∇T‖ = 1 with T = 0 at a source, on [-1, 1]².
@@ -55,7 +55,7 @@ def travel_time(
         speed = (1 + g * batch.x[:, :1]).to(jet.value)
         return speed**2 * gradient(jet).square().sum(-1, keepdim=True) - 1
 
-    def truth(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 1"]:
+    def reference(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 1"]:
         apart = np.linalg.norm(x - np.asarray(source), axis=1, keepdims=True)
         if g == 0:
             return np.asarray(apart)
@@ -66,8 +66,8 @@ def travel_time(
         "eikonal",
         domain,
         [Constraint("equation", sobol(domain, size, seed=seed), residual, order=1)],
-        condition=Apart(source, 1 / (1 + g * source[0])),
+        hard_constraint=DistanceFactor(source, 1 / (1 + g * source[0])),
         omega=3.0,
-        truth=truth,
-        judged=spread(domain),
+        reference=reference,
+        eval_points=random_points(domain),
     )

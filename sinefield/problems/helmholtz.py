@@ -21,7 +21,7 @@ from sinefield.domain import Domain, box
 from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.jets.operators import hessian, jacobian
-from sinefield.networks.hard_constraint import Sources
+from sinefield.networks.hard_constraint import GaussianSources
 from sinefield.problems.problem import Problem
 from sinefield.sampling.batch import Batch, Sampler
 from sinefield.sampling.collocation import boundary, sobol
@@ -102,16 +102,16 @@ def helmholtz(
     m, smooth = slowness(velocity), slowness(velocity, EDGE)
     if not 0 < wavenumber <= 100:
         raise InputError(f"the wavenumber must be positive, up to 100 on this square; it is {wavenumber}")
-    place = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
-    if not all(abs(at) < 1 - LAYER for at in place):
-        raise InputError(f"the source lies between -0.5 and 0.5 along each axis; found {place}")
+    position = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
+    if not all(abs(at) < 1 - LAYER for at in position):
+        raise InputError(f"the source lies between -0.5 and 0.5 along each axis; found {position}")
     if velocity != "uniform" and wavenumber > FINEST:
         raise InputError(
             f"the differences that judge a {velocity} are for wavenumbers up to {FINEST:g}; {wavenumber:g} is more"
         )
 
-    def truth(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
-        u = hankel(x, place, wavenumber) if velocity == "uniform" else finite_differences(m, place, wavenumber)(x)
+    def reference(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
+        u = hankel(x, position, wavenumber) if velocity == "uniform" else finite_differences(m, position, wavenumber)(x)
         return np.stack([u.real, u.imag], axis=1)
 
     def medium(jet: Jet, batch: Batch) -> Tensor:
@@ -126,19 +126,19 @@ def helmholtz(
         [
             Constraint(
                 "equation",
-                around_sources(domain, [place], size, seed=seed),
-                equation(medium, [place], wavenumber),
+                around_sources(domain, [position], size, seed=seed),
+                equation(medium, [position], wavenumber),
                 order=2,
                 hessian=True,
             ),
             Constraint("edge", boundary(domain, size // 16, seed=seed), lambda jet, batch: jet.value),
         ],
         channels=("re", "im"),
-        condition=Sources((place,), VARIANCE, REACH, STRENGTH),
+        hard_constraint=GaussianSources((position,), VARIANCE, REACH, STRENGTH),
         omega=wavenumber,
-        truth=truth,
+        reference=reference,
         seen=box((LAYER - 1,) * 2, (1 - LAYER,) * 2, domain.axes, domain.units),
-        judged=grid[np.linalg.norm(grid - np.asarray(place), axis=1) > 0.1],
+        eval_points=grid[np.linalg.norm(grid - np.asarray(position), axis=1) > 0.1],
     )
 
 
@@ -187,14 +187,14 @@ def source_terms(x: Float[Tensor, "n 2"], sources: list[tuple[float, float]]) ->
 def around_sources(domain: Domain, sources: list[tuple[float, float]], size: int, *, seed: int) -> Sampler:
     """A Sobol sequence in the plane, of which a tenth is drawn around the sources instead, closer the nearer."""
     everywhere = sobol(domain, size, seed=seed)
-    places = torch.tensor(sources, dtype=torch.float64)
+    coords = torch.tensor(sources, dtype=torch.float64)
 
     def batch(step: int) -> Batch:
         x, random = everywhere(step).x.clone(), np.random.default_rng((seed, step, 13))
         near = size // 10
         radius, angle = 0.3 * random.random(near), 2 * np.pi * random.random(near)
         way = torch.from_numpy(np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1))
-        x[:near] = (places[random.integers(0, len(places), near)] + way).clamp(-1, 1)
+        x[:near] = (coords[random.integers(0, len(coords), near)] + way).clamp(-1, 1)
         return Batch(x)
 
     return batch

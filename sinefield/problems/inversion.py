@@ -55,8 +55,8 @@ class Survey:
             )
         if not np.isfinite(self.data).all():
             raise InputError(f"{self.name}: the data are not all finite numbers")
-        places = np.concatenate([np.asarray(self.sources), self.receivers])
-        if not (np.abs(places) < 1 - LAYER).all():
+        coords = np.concatenate([np.asarray(self.sources), self.receivers])
+        if not (np.abs(coords) < 1 - LAYER).all():
             raise InputError(f"{self.name}: sources and receivers lie between -0.5 and 0.5 along each axis")
 
 
@@ -78,8 +78,8 @@ def read_survey(path: Path) -> Survey:
     except KeyError as error:
         raise InputError(f"{path} has no {error}; a survey holds source, receivers and rec_val") from error
     data = np.stack([values.real, values.imag], axis=-1).reshape(len(values), -1).astype(np.float64)
-    places = [tuple(map(float, place[::-1])) for place in sources]
-    return Survey(places, np.ascontiguousarray(receivers[:, ::-1], dtype=np.float64), data, name=path.stem)  # type: ignore[arg-type]
+    coords = [tuple(map(float, position[::-1])) for position in sources]
+    return Survey(coords, np.ascontiguousarray(receivers[:, ::-1], dtype=np.float64), data, name=path.stem)  # type: ignore[arg-type]
 
 
 def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.35),), side: int = 12) -> Survey:

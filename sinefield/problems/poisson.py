@@ -12,13 +12,13 @@ from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.jets.operators import laplacian
-from sinefield.networks.hard_constraint import Walls
-from sinefield.problems.problem import Problem, spread
+from sinefield.networks.hard_constraint import ZeroOnBox
+from sinefield.problems.problem import Problem, random_points
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import sobol
 
 
-def square(waves: int = 1, *, size: int = 1024, seed: int = 0) -> Problem:
+def poisson(waves: int = 1, *, size: int = 1024, seed: int = 0) -> Problem:
     """Δu = f on the unit square and u = 0 on its border, where u = sin(nπy) sin(nπx) is the solution.
 
     Args:
@@ -41,15 +41,15 @@ def square(waves: int = 1, *, size: int = 1024, seed: int = 0) -> Problem:
         f = -2 * k**2 * torch.sin(k * batch.x).prod(-1, keepdim=True)
         return (laplacian(jet) - f.to(jet.value)) / (2 * k**2)
 
-    def truth(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 1"]:
+    def reference(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 1"]:
         return np.asarray(np.sin(k * x).prod(axis=1, keepdims=True))
 
     return Problem(
         "poisson",
         domain,
         [Constraint("equation", sobol(domain, size, seed=seed), residual, order=2)],
-        condition=Walls(domain.lower, domain.upper),
+        hard_constraint=ZeroOnBox(domain.lower, domain.upper),
         omega=5.0 * waves,
-        truth=truth,
-        judged=spread(domain),
+        reference=reference,
+        eval_points=random_points(domain),
     )

@@ -10,9 +10,9 @@ from jaxtyping import Float64
 
 from sinefield.constraints.constraint import Constraint
 from sinefield.domain import Domain
-from sinefield.networks import Condition
+from sinefield.networks import HardConstraint
 
-Truth = Callable[[Float64[np.ndarray, "n d"]], Float64[np.ndarray, "n c"]]
+Reference = Callable[[Float64[np.ndarray, "n d"]], Float64[np.ndarray, "n c"]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Problem:
         condition: one that is satisfied exactly.
         omega: ω of a first layer that begins with the solution's frequencies.
         truth: the solution at points (n, d), where it is known by other means.
-        judged: the points at which the solution is judged (n, d).
+        eval_points: the points at which the solution is judged (n, d).
         seen: the part of the domain that is shown beside the truth; all of it unless given.
     """
 
@@ -35,14 +35,14 @@ class Problem:
     domain: Domain
     constraints: Sequence[Constraint]
     channels: tuple[str, ...] = ()
-    condition: Condition | None = None
+    hard_constraint: HardConstraint | None = None
     omega: float = 10.0
-    truth: Truth | None = None
-    judged: Float64[np.ndarray, "n d"] | None = None
+    reference: Reference | None = None
+    eval_points: Float64[np.ndarray, "n d"] | None = None
     seen: Domain | None = None
 
 
-def spread(domain: Domain, count: int = 10_000) -> Float64[np.ndarray, "n d"]:
+def random_points(domain: Domain, count: int = 10_000) -> Float64[np.ndarray, "n d"]:
     """Points all over a domain, always the same."""
     unit = np.random.default_rng(0).random((count, domain.dim))
     return np.asarray(domain.lower) + unit * np.subtract(domain.upper, domain.lower)

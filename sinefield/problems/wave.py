@@ -20,7 +20,7 @@ from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.jets.operators import gradient, hessian
 from sinefield.problems.helmholtz import Slowness, slowness
-from sinefield.problems.problem import Problem, Truth
+from sinefield.problems.problem import Problem, Reference
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import boundary, sobol
 
@@ -83,9 +83,9 @@ def wave(
         raise InputError(f"the walls are dirichlet or neumann; found {walls!r}")
     if not 0 < duration <= 10:
         raise InputError(f"the wave goes on for some time, up to 10 s; found {duration}")
-    place = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
-    if not all(abs(at) < 0.9 for at in place):
-        raise InputError(f"the pulse begins between -0.9 and 0.9 along each axis; found {place}")
+    position = ((0.0, 0.0) if velocity == "uniform" else (0.0, -0.35)) if source is None else source
+    if not all(abs(at) < 0.9 for at in position):
+        raise InputError(f"the pulse begins between -0.9 and 0.9 along each axis; found {position}")
     domain = Domain((0.0, -1.0, -1.0), (duration, 1.0, 1.0), ("t", "y", "x"), ("s", "m", "m"), (TIME, 1.0, 1.0))
 
     def equation(jet: Jet, batch: Batch) -> Tensor:
@@ -94,7 +94,7 @@ def wave(
         return (u_tt - c2 * sum(second))[:, None] / SCALE
 
     def begins(jet: Jet, batch: Batch) -> Tensor:
-        return jet.value - _pulse(batch.x[:, 1:], place).to(jet.value)
+        return jet.value - _pulse(batch.x[:, 1:], position).to(jet.value)
 
     def rests(jet: Jet, batch: Batch) -> Tensor:
         return gradient(jet)[:, :1]
@@ -105,7 +105,7 @@ def wave(
         assert batch.normal is not None
         return (gradient(jet) * batch.normal.to(jet.value)).sum(-1, keepdim=True)
 
-    everywhere, reached, soonest = sobol(domain, size * 5 // 8, seed=seed), *_arrivals(m, place)
+    everywhere, reached, soonest = sobol(domain, size * 5 // 8, seed=seed), *_arrivals(m, position)
 
     def near_the_wave(step: int) -> Batch:
         """Three in four of the points where the first wave can be, half of these at its front, more of them early."""
@@ -127,7 +127,7 @@ def wave(
         random = np.random.default_rng((seed, step, 19))
         x = 2 * random.random((size // 4, 2)) - 1
         most = 3 * len(x) // 4
-        x[:most] = np.asarray(place) + PAD * random.standard_normal((most, 2)) / 3
+        x[:most] = np.asarray(position) + PAD * random.standard_normal((most, 2)) / 3
         return Batch(torch.from_numpy(np.concatenate([np.zeros((len(x), 1)), _folded(x)], axis=1)))
 
     sides = [(axis, side) for axis in (1, 2) for side in (0, 1)]
@@ -149,13 +149,13 @@ def wave(
             ),
         ],
         omega=30.0,
-        truth=_series(place, walls) if velocity == "uniform" else _differences(m, place, walls),
-        judged=np.stack(np.meshgrid(times, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3),
+        reference=_series(position, walls) if velocity == "uniform" else _differences(m, position, walls),
+        eval_points=np.stack(np.meshgrid(times, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3),
     )
 
 
-def _pulse(x: Tensor, place: tuple[float, float]) -> Tensor:
-    return torch.exp(-(x - x.new_tensor(place)).square().sum(-1, keepdim=True) / (2 * VARIANCE))
+def _pulse(x: Tensor, position: tuple[float, float]) -> Tensor:
+    return torch.exp(-(x - x.new_tensor(position)).square().sum(-1, keepdim=True) / (2 * VARIANCE))
 
 
 def _folded(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
@@ -163,7 +163,9 @@ def _folded(x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
     return np.asarray(1 - np.abs((x + 1) % 4 - 2))
 
 
-def _arrivals(m: Slowness, place: tuple[float, float]) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, " n"]]:
+def _arrivals(
+    m: Slowness, position: tuple[float, float]
+) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, " n"]]:
     """Where the first wave is at what time, soonest first, in a plane of mirror images of the square.
 
     The paths are along the edges and diagonals of a grid, up to 4% too long or too short.
@@ -173,12 +175,12 @@ def _arrivals(m: Slowness, place: tuple[float, float]) -> tuple[Float64[np.ndarr
     axis = np.arange(-3, 3, CELL) + CELL / 2
     plane = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     cost = 0.96 * CELL * np.sqrt(m(_folded(plane.reshape(-1, 2)))).reshape(plane.shape[:2])
-    times = MCP_Geometric(cost).find_costs([np.searchsorted(axis, place)])[0].ravel()
+    times = MCP_Geometric(cost).find_costs([np.searchsorted(axis, position)])[0].ravel()
     order = np.argsort(times)
     return plane.reshape(-1, 2)[order], times[order]
 
 
-def _series(place: tuple[float, float], walls: str) -> Truth:
+def _series(position: tuple[float, float], walls: str) -> Reference:
     """Fourier's series: Σ aₘₙ cos(c kₘₙ t) of products of sines (u = 0 on the walls) or cosines."""
     count = int(np.ceil(2 * 8 / np.sqrt(VARIANCE) / np.pi))
     k = np.arange(count) * np.pi / 2
@@ -189,10 +191,10 @@ def _series(place: tuple[float, float], walls: str) -> Truth:
     )
     # the integral of a mode against the pulse, which is as good as zero at the walls
     width = np.sqrt(2 * np.pi * VARIANCE) * np.exp(-(k**2) * VARIANCE / 2)
-    along_y, along_x = (modes(np.array([at]))[0] * width for at in place)
+    along_y, along_x = (modes(np.array([at]))[0] * width for at in position)
     speed = np.hypot(k[:, None], k[None])
 
-    def truth(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 1"]:
+    def reference(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 1"]:
         found = np.empty((len(x), 1))
         for t in np.unique(x[:, 0]):
             here = np.flatnonzero(x[:, 0] == t)
@@ -200,10 +202,10 @@ def _series(place: tuple[float, float], walls: str) -> Truth:
             found[here, 0] = ((modes(x[here, 1]) @ weights) * modes(x[here, 2])).sum(axis=1)
         return found
 
-    return truth
+    return reference
 
 
-def _differences(m: Slowness, place: tuple[float, float], walls: str, cells: int = CELLS) -> Truth:
+def _differences(m: Slowness, position: tuple[float, float], walls: str, cells: int = CELLS) -> Reference:
     """Differences of fourth order in space, and Verlet's steps in time."""
     from scipy.interpolate import RectBivariateSpline
 
@@ -220,9 +222,9 @@ def _differences(m: Slowness, place: tuple[float, float], walls: str, cells: int
 
         return np.asarray(c2 * (second(u) + second(u.T).T))
 
-    def truth(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 1"]:
+    def reference(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 1"]:
         found, t = np.empty((len(x), 1)), 0.0
-        u = _pulse(torch.from_numpy(grid), place).numpy().reshape(cells, cells)
+        u = _pulse(torch.from_numpy(grid), position).numpy().reshape(cells, cells)
         v, a = np.zeros_like(u), acceleration(u)
         for until in np.unique(x[:, 0]):
             steps = int(np.ceil((until - t) / longest))
@@ -237,4 +239,4 @@ def _differences(m: Slowness, place: tuple[float, float], walls: str, cells: int
             found[here, 0] = RectBivariateSpline(axis, axis, u).ev(x[here, 1], x[here, 2])
         return found
 
-    return truth
+    return reference

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sinefield.errors import InputError
-from sinefield.priors.data import Album, seen_at_random
+from sinefield.priors.data import ImageDataset, random_mask
 from sinefield.priors.fit_prior import Log, unseen
 from sinefield.priors.inpaint import inpaint
 from sinefield.priors.prior import Prior
@@ -21,7 +21,7 @@ SHOWN, SEEN = 8, 100
 
 
 @contextmanager
-def board(folder: Path, album: Album) -> Iterator[Log]:
+def board(folder: Path, dataset: ImageDataset) -> Iterator[Log]:
     """Scalars, and for some pictures that are held out three rows: what is seen, what is made of it, what they are.
 
     Raises:
@@ -38,8 +38,11 @@ def board(folder: Path, album: Album) -> Iterator[Log]:
         for name, value in numbers.items():
             writer.add_scalar(name.replace(" ", "_"), value, step)
         columns = []
-        for index in unseen(prior, album)[:SHOWN]:
-            picture, seen = album.signal(int(index)), seen_at_random(album.size, min(SEEN, album.size**2), int(index))
+        for index in unseen(prior, dataset)[:SHOWN]:
+            picture, seen = (
+                dataset.signal(int(index)),
+                random_mask(dataset.size, min(SEEN, dataset.size**2), int(index)),
+            )
             made = inpaint(prior, picture, seen).render().reshape(picture.values.shape)
             columns.append(np.concatenate([picture.values * seen[..., None], made, picture.values]))
         shown = torch.from_numpy(np.concatenate(columns, axis=1)).permute(2, 0, 1)

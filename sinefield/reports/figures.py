@@ -30,7 +30,7 @@ STYLE: Any = {
 }
 
 
-def as_colours(samples: Array, header: Header) -> Array:
+def as_colors(samples: Array, header: Header) -> Array:
     """Samples (height, width[, c]) of a picture as greys or RGB(A) in [0, 1], for a figure."""
     low, high = min(header.low), max(header.high)
     shown = np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
@@ -44,7 +44,7 @@ def as_colours(samples: Array, header: Header) -> Array:
 def contact_sheet(
     path: Path,
     header: Header,
-    truth: Array,
+    reference: Array,
     fitted: Array,
     gradient: Array,
     laplacian: Array,
@@ -59,19 +59,19 @@ def contact_sheet(
         detail: a part of the samples, the same part of the field on a finer grid, and how much finer that is.
     """
     pixels, enlarged, scale = detail
-    height, width = truth.shape[:2]
+    height, width = reference.shape[:2]
     quality = f"{made['psnr_db']:.1f} dB" if made["psnr_db"] is not None else "exact"
     slope, curvature = magnitude(gradient), signed(laplacian)
     with figure_at(path, (14, 7)) as figure:
         (one, two, three, four), (five, six, seven, eight) = figure.subplots(2, 4)
-        picture_at(one, as_colours(truth, header), f"the picture, {width} × {height} pixels")
-        picture_at(two, as_colours(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
-        error_map(three, header, truth, fitted)
+        picture_at(one, as_colors(reference, header), f"the picture, {width} × {height} pixels")
+        picture_at(two, as_colors(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
+        error_map(three, header, reference, fitted)
         training_curve(four, made["history"])
         scaled_at(five, slope, "its exact gradient, |∇Φ| per px", "magma", 0, limit(slope))
         scaled_at(six, curvature, "its exact Laplacian, ΔΦ per px²", "RdBu_r", -limit(curvature), limit(curvature))
-        picture_at(seven, as_colours(pixels, header), "a detail of the picture")
-        picture_at(eight, as_colours(enlarged, header), f"the field there, sampled {scale:g}× as finely")
+        picture_at(seven, as_colors(pixels, header), "a detail of the picture")
+        picture_at(eight, as_colors(enlarged, header), f"the field there, sampled {scale:g}× as finely")
 
 
 def save_training_curve(path: Path, made: Mapping[str, Any]) -> None:
@@ -80,10 +80,10 @@ def save_training_curve(path: Path, made: Mapping[str, Any]) -> None:
         training_curve(figure.subplots(), made["history"])
 
 
-def save_error_map(path: Path, header: Header, truth: Array, fitted: Array) -> None:
+def save_error_map(path: Path, header: Header, reference: Array, fitted: Array) -> None:
     """The absolute error with its scale, by itself."""
     with figure_at(path, (5.6, 4.6)) as figure:
-        error_map(figure.subplots(), header, truth, fitted)
+        error_map(figure.subplots(), header, reference, fitted)
 
 
 def training_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
@@ -94,16 +94,16 @@ def training_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
     axes.grid(alpha=0.3)
 
 
-def error_map(axes: Axes, header: Header, truth: Array, fitted: Array) -> None:
+def error_map(axes: Axes, header: Header, reference: Array, fitted: Array) -> None:
     """|fit - truth|, the largest over the channels, in percent of the value range."""
     span = 2 * header.half_range.max() / 100
-    error = np.abs(fitted.astype(np.float64) - truth.astype(np.float64)) / span
+    error = np.abs(fitted.astype(np.float64) - reference.astype(np.float64)) / span
     error = error if error.ndim == 2 else error.max(-1)
     scaled_at(axes, error, "error, in % of the value range", "inferno", 0, limit(error))
 
 
 def reconstruction(
-    path: Path, header: Header, truth: Sequence[Array], found: Sequence[Array], made: Mapping[str, Any]
+    path: Path, header: Header, reference: Sequence[Array], found: Sequence[Array], made: Mapping[str, Any]
 ) -> None:
     """Picture, gradient and Laplacian: what was given above, the field that was made from one of them below.
 
@@ -112,12 +112,14 @@ def reconstruction(
         found: the same of the field, exactly.
         made: says from which of them, and how close the field came.
     """
-    slopes, curvatures = (magnitude(truth[1]), magnitude(found[1])), (signed(truth[2]), signed(found[2]))
+    slopes, curvatures = (magnitude(reference[1]), magnitude(found[1])), (signed(reference[2]), signed(found[2]))
     qualities = [made["psnr_db"], made.get("gradient_psnr_db"), made.get("laplacian_psnr_db")]
     said = [f", {quality:.1f} dB" if quality is not None else "" for quality in qualities]
     with figure_at(path, (11, 7)) as figure:
         axes = figure.subplots(2, 3)
-        for row, (samples, slope, curvature) in enumerate(zip((truth[0], found[0]), slopes, curvatures, strict=True)):
+        for row, (samples, slope, curvature) in enumerate(
+            zip((reference[0], found[0]), slopes, curvatures, strict=True)
+        ):
             what = (
                 ("the picture", "its gradient, |∇Φ| per px", "its Laplacian, ΔΦ per px²")
                 if row == 0
@@ -127,7 +129,7 @@ def reconstruction(
                     f"its exact Laplacian{said[2]}",
                 )
             )
-            picture_at(axes[row, 0], as_colours(samples, header), what[0])
+            picture_at(axes[row, 0], as_colors(samples, header), what[0])
             scaled_at(axes[row, 1], slope, what[1], "magma", 0, limit(slopes[0]))
             scaled_at(axes[row, 2], curvature, what[2], "RdBu_r", -limit(curvatures[0]), limit(curvatures[0]))
 
@@ -155,19 +157,19 @@ def blending(
     names = made["from"]
     with figure_at(path, (11, 7)) as figure:
         (one, two, three), (four, five, six) = figure.subplots(2, 3)
-        picture_at(one, as_colours(pair[0], header), f"A, {names[0]}")
-        picture_at(two, as_colours(pair[1], header), f"B, {names[1]}")
+        picture_at(one, as_colors(pair[0], header), f"A, {names[0]}")
+        picture_at(two, as_colors(pair[1], header), f"B, {names[1]}")
         if mask is not None:
             for axes in (one, two):
                 axes.contour(mask, levels=[0.5], colors="tab:orange", linewidths=1)
         how = "the blend" if mask is None else "A cloned into B"
-        picture_at(three, as_colours(found[0], header), how)
+        picture_at(three, as_colors(found[0], header), how)
         scaled_at(four, slope, "the gradient it was to have, per px", "magma", 0, limit(slope))
         scaled_at(five, exact, f"its exact gradient, {made['gradient_psnr_db']:.1f} dB", "magma", 0, limit(slope))
         scaled_at(six, off, "what differs, on the same scale", "magma", 0, limit(slope))
 
 
-def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
+def comparison(path: Path, header: Header, reference: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
     """One column for each activation: picture, gradient and Laplacian; below them PSNR against steps.
 
     Args:
@@ -182,7 +184,7 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
         for index, (name, result) in enumerate(results.items()):
             quality = result["made"]["psnr_db"]
             title = f"{name}, {quality:.1f} dB" if quality else name
-            picture_at(values[index], as_colours(result["value"], header), title)
+            picture_at(values[index], as_colors(result["value"], header), title)
             slope = shown_at(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
             curvature = shown_at(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
         room = top.colorbar(slope, ax=list(values), label=" ", aspect=12, pad=0.01).ax
@@ -209,7 +211,7 @@ def comparison(path: Path, header: Header, truth: Array, results: Mapping[str, M
         axes.set(
             xlabel="steps",
             ylabel="PSNR in dB",
-            title=f"how the fits of {truth.shape[1]} × {truth.shape[0]} pixels went",
+            title=f"how the fits of {reference.shape[1]} × {reference.shape[0]} pixels went",
         )
         axes.grid(alpha=0.3)
 
@@ -230,15 +232,15 @@ def picture_at(axes: Axes, shown: Array, title: str) -> None:
     axes.axis("off")
 
 
-def scaled_at(axes: Axes, shown: Array, title: str, colours: str, low: float, high: float) -> None:
-    drawn = shown_at(axes, shown, colours, low, high)
+def scaled_at(axes: Axes, shown: Array, title: str, colors: str, low: float, high: float) -> None:
+    drawn = shown_at(axes, shown, colors, low, high)
     axes.set_title(title)
     axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
 
 
-def shown_at(axes: Axes, shown: Array, colours: str, low: float, high: float) -> AxesImage:
+def shown_at(axes: Axes, shown: Array, colors: str, low: float, high: float) -> AxesImage:
     axes.axis("off")
-    return axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
+    return axes.imshow(shown, cmap=colors, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
 
 
 def _aspect(shown: Array) -> Literal["equal", "auto"]:

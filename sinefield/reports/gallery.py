@@ -26,16 +26,16 @@ def gallery(path: Path, rows: Sequence[Mapping[str, NDArray[Any]]], header: Head
             for axes in line:
                 axes.axis("off")
             for axes, (title, picture) in zip(line, row.items(), strict=False):
-                shown = picture if picture.dtype.kind == "f" else figures.as_colours(picture, header)
+                shown = picture if picture.dtype.kind == "f" else figures.as_colors(picture, header)
                 figures.picture_at(axes, shown, title)
 
 
 def masked(picture: NDArray[Any], seen: NDArray[np.bool_], header: Header) -> NDArray[np.float64]:
     """A picture as colours in [0, 1], blue where it is not seen."""
-    shown = figures.as_colours(picture, header)
-    colours = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown.copy()
-    colours[~seen] = MISSING
-    return colours
+    shown = figures.as_colors(picture, header)
+    colors = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown.copy()
+    colors[~seen] = MISSING
+    return colors
 
 
 def tiles(path: Path, rows: Sequence[Sequence[NDArray[Any]]], header: Header) -> None:

@@ -22,7 +22,7 @@ def medium_report(folder: Path, field: Field, survey: Survey) -> dict[str, str]:
     """One figure: the velocity that was found and, where it is known, the true one; below, the loss."""
     files = {"sheet": folder / "sheet.png"}
     end = 1 - LAYER
-    x = np.stack(np.meshgrid(*box((-end,) * 2, (end,) * 2).centres((SIDE, SIDE)), indexing="ij"), axis=-1)
+    x = np.stack(np.meshgrid(*box((-end,) * 2, (end,) * 2).centers((SIDE, SIDE)), indexing="ij"), axis=-1)
     shown = {"the velocity that was found, in m/s": velocity(field, x.reshape(-1, 2))}
     if survey.slowness is not None:
         shown["the true one"] = 1 / np.sqrt(survey.slowness(x.reshape(-1, 2)))

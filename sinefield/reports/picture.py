@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.field.field import Field
-from sinefield.field.grayscale import in_greys, magnitude
+from sinefield.field.grayscale import magnitude, to_grayscale
 from sinefield.reports import figures
 from sinefield.signals import Signal, write_image
-from sinefield.signals.image import write_grey
+from sinefield.signals.image import write_gray
 
 SCALE, MOST_PIXELS = 4, 40_000_000
 """The enlargement, and the size at which it becomes smaller than that."""
@@ -38,8 +38,8 @@ def picture(
     parts = _shares([1, scale**2, 3, 4], progress)
     fitted = field.render(progress=parts[0])
     enlarged = field.render(scale=scale, progress=parts[1])
-    gradient = field.render(layer="gradient", progress=parts[2])
-    laplacian = field.render(layer="laplacian", progress=parts[3])
+    gradient = field.render(quantity="gradient", progress=parts[2])
+    laplacian = field.render(quantity="laplacian", progress=parts[3])
 
     suffix = ".tif" if header.channels == tuple("CMYK") else ".png"
     files = {
@@ -53,8 +53,8 @@ def picture(
     }
     write_image(files["render"], fitted, header)
     write_image(files["enlarged"], enlarged, header)
-    write_grey(files["gradient"], in_greys(gradient, "gradient"))
-    write_grey(files["laplacian"], in_greys(laplacian, "laplacian"))
+    write_gray(files["gradient"], to_grayscale(gradient, "gradient"))
+    write_gray(files["laplacian"], to_grayscale(laplacian, "laplacian"))
     figures.save_error_map(files["error"], header, signal.samples, fitted)
     figures.save_training_curve(files["training"], field.made)
     y, x = busiest(magnitude(gradient))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sinefield.field.field import Field
 from sinefield.field.grayscale import limit
 from sinefield.reports import figures
-from sinefield.sampling.permutation import Shuffled
+from sinefield.sampling.permutation import Permutation
 from sinefield.signals import Signal
 
 SHOWN, FINEST = 20_000, 1024
@@ -25,7 +25,7 @@ def samples(
 ) -> dict[str, str]:
     """One sheet: the field, its samples, the error of each against its value, and the training curve."""
     path, header = folder / "sheet.png", signal.header
-    some = np.arange(signal.size) if signal.size <= SHOWN else np.sort(Shuffled(signal.size, (0,))[:SHOWN])
+    some = np.arange(signal.size) if signal.size <= SHOWN else np.sort(Permutation(signal.size, (0,))[:SHOWN])
     x, values = signal.at(some)
     fitted = field(x).numpy()
     channel = header.channels[0] if header.channels else "value"
@@ -67,12 +67,12 @@ def _plane(axes: Axes, field: Field, channel: str) -> None:
     shape = [1] * domain.dim
     for axis in (across, along):
         shape[axis] = min(max(field.header.shape[axis], 256), FINEST)
-    points = np.stack(np.meshgrid(*domain.centres(shape), indexing="ij"), axis=-1).reshape(-1, domain.dim)
+    points = np.stack(np.meshgrid(*domain.centers(shape), indexing="ij"), axis=-1).reshape(-1, domain.dim)
     values = np.concatenate([field(part).numpy()[:, 0] for part in np.array_split(points, 64)]).reshape(shape)
     plane = np.moveaxis(values, (along, across), (0, 1)).reshape(shape[along], shape[across])
     extent = (domain.lower[across], domain.upper[across], domain.lower[along], domain.upper[along])
     drawn = axes.imshow(plane, extent=extent, origin="lower", aspect="auto", cmap="viridis")
-    others = [f"{domain.axes[k]} = {domain.centre[k]:.4g}" for k in range(domain.dim) if k not in (across, along)]
+    others = [f"{domain.axes[k]} = {domain.center[k]:.4g}" for k in range(domain.dim) if k not in (across, along)]
     _label(axes, field, ", ".join(["the field", *others]))
     axes.figure.colorbar(drawn, ax=axes, label=channel, fraction=0.046, pad=0.02)
 
@@ -84,8 +84,8 @@ def _places(axes: Axes, field: Field, x: NDArray[Any], error: NDArray[Any], chan
         axes.set(xlabel=_named(field, 0), ylabel=f"error of {channel}", title="what the field is off by")
         return
     most, (across, along) = limit(error) or 1.0, _axes(field)
-    places = x[:, across], x[:, along]
-    drawn = axes.scatter(*places, c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
+    coords = x[:, across], x[:, along]
+    drawn = axes.scatter(*coords, c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
     _label(axes, field, "what the field is off by, at its samples")
     axes.figure.colorbar(drawn, ax=axes, label=f"error of {channel}", fraction=0.046, pad=0.02)
 

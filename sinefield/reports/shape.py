@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from sinefield.field.contour import contour
 from sinefield.field.field import Field
 from sinefield.field.grayscale import limit
-from sinefield.field.sphere_trace import views
+from sinefield.field.sphere_trace import sphere_trace
 from sinefield.reports import figures
 from sinefield.signals import Signal
-from sinefield.signals.mesh import Mesh, to_mesh, write_mesh
+from sinefield.signals.mesh import Mesh, distances_to_mesh, write_mesh
 from sinefield.signals.surface import Surface
 from sinefield.tasks.shape import CELLS
 
@@ -31,7 +31,7 @@ def shape(
     report = progress or (lambda done: None)
     mesh = contour(field, resolution=CELLS, progress=lambda done: report(0.4 * done))
     write_mesh(files["mesh"], mesh)
-    seen = views(field, progress=lambda done: report(0.4 + 0.6 * done))
+    seen = sphere_trace(field, progress=lambda done: report(0.4 + 0.6 * done))
     with figures.figure_at(files["sheet"], (13, 7)) as figure:
         grid = figure.add_gridspec(2, 3, height_ratios=[1.05, 1])
         top = figure.add_subplot(grid[0, :])
@@ -50,8 +50,8 @@ def _said(field: Field) -> str:
 def _slice(axes: Axes, field: Field) -> None:
     """The distance in the plane z = middle, and its levels."""
     domain = field.header.domain
-    x, y, _ = domain.centres((SLICE, SLICE, 1))
-    z = domain.centre[2]
+    x, y, _ = domain.centers((SLICE, SLICE, 1))
+    z = domain.center[2]
     points = np.stack(np.meshgrid(x, y, [z], indexing="ij"), axis=-1).reshape(-1, 3)
     values = field(points).numpy().reshape(SLICE, SLICE).T
     most = float(np.abs(values).max()) or 1.0
@@ -64,7 +64,7 @@ def _slice(axes: Axes, field: Field) -> None:
 def _distances(axes: Axes, signal: Surface, mesh: Mesh) -> None:
     """How far the points that were fitted are from the mesh."""
     some = np.random.default_rng(0).permutation(signal.size)[:SHOWN]
-    off = 100 * to_mesh(signal.at(some)[0], mesh)[0] / signal.diagonal
+    off = 100 * distances_to_mesh(signal.at(some)[0], mesh)[0] / signal.diagonal
     axes.hist(off, bins=60, range=(0, limit(off) or 1), color="tab:blue")
     axes.set(xlabel="distance to the mesh, in % of the diagonal", ylabel="points", title="the points that were fitted")
 

@@ -62,16 +62,16 @@ def solution_report(
 def sheet(path: Path, field: Field, problem: Problem) -> None:
     """A row for each channel, or for some times: the field, the truth and what is between them; how the fit went."""
     chosen, domain = views(field, problem), problem.seen or problem.domain
-    columns = 3 if problem.truth is not None else 1
+    columns = 3 if problem.reference is not None else 1
     with figures.figure_at(path, (3.4 * columns + 0.4, 2.9 * len(chosen) + 2.6)) as figure:
         top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * len(chosen), 2.6])
         for row, view in zip(top.subplots(len(chosen), columns, squeeze=False), chosen, strict=True):
             flat, shape = view.points.reshape(-1, view.points.shape[-1]), view.points.shape[:2]
             found = _channel(field.at(flat), view.channel).reshape(shape)
-            wanted = found if problem.truth is None else problem.truth(flat)[:, view.channel].reshape(shape)
+            wanted = found if problem.reference is None else problem.reference(flat)[:, view.channel].reshape(shape)
             most = limit(wanted)
             _drawn(row[0], domain, found, f"the field{view.title}", "RdBu_r", -most, most)
-            if problem.truth is not None:
+            if problem.reference is not None:
                 off = np.abs(found - wanted)
                 _drawn(row[1], domain, wanted, "the truth", "RdBu_r", -most, most)
                 _drawn(row[2], domain, off, "the error, |field - truth|", "inferno", 0, limit(off))
@@ -106,8 +106,8 @@ def film(path: Path, field: Field, problem: Problem, progress: Callable[[float],
             else:
                 phase = 4 * np.pi * index / FRAMES
                 shown = values[:, 0] * np.cos(phase) - values[:, 1] * np.sin(phase)
-            colours = matplotlib.colormaps["RdBu_r"](0.5 + shown / (2 * largest or 1), bytes=True)
-            yield np.asarray(colours, dtype=np.uint8)[:, :3]
+            colors = matplotlib.colormaps["RdBu_r"](0.5 + shown / (2 * largest or 1), bytes=True)
+            yield np.asarray(colors, dtype=np.uint8)[:, :3]
             progress((index + 1) / FRAMES)
 
     write_video(path, frames(), (FRAMES, FINE, FINE), RATE, header)
@@ -130,9 +130,9 @@ def _channel(values: NDArray[Any], channel: int) -> NDArray[Any]:
     return values if values.ndim == 1 else np.asarray(values[:, channel])
 
 
-def _drawn(axes: Axes, domain: Domain, shown: NDArray[Any], title: str, colours: str, low: float, high: float) -> None:
+def _drawn(axes: Axes, domain: Domain, shown: NDArray[Any], title: str, colors: str, low: float, high: float) -> None:
     extent = (domain.lower[-1], domain.upper[-1], domain.upper[-2], domain.lower[-2])
-    drawn = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1, extent=extent)
+    drawn = axes.imshow(shown, cmap=colors, vmin=low, vmax=high or 1, extent=extent)
     axes.set(title=title, xticks=extent[:2], yticks=extent[2:])
     axes.set_xlabel(f"{domain.axes[-1]} in {domain.units[-1]}", labelpad=-8)
     axes.set_ylabel(f"{domain.axes[-2]} in {domain.units[-2]}")

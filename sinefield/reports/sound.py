@@ -34,22 +34,22 @@ def sound(
     count = min(signal.size, LONGEST)
     end = (count - 0.5) / rate + header.domain.lower[0] + 0.5 / rate
     fitted = field.render(crop=[(None, end if count < signal.size else None)], progress=progress)
-    truth = np.asarray(signal.samples[:count])
+    reference = np.asarray(signal.samples[:count])
     files = {"render": folder / "render.wav", "error": folder / "error.wav", "sheet": folder / "sheet.png"}
     write_audio(files["render"], iter([fitted]), rate, header)
-    write_audio(files["error"], iter([fitted - truth]), rate, header)
-    sheet(files["sheet"], field, truth.reshape(count, -1), fitted.reshape(count, -1), rate)
+    write_audio(files["error"], iter([fitted - reference]), rate, header)
+    sheet(files["sheet"], field, reference.reshape(count, -1), fitted.reshape(count, -1), rate)
     return {name: str(path) for name, path in files.items()}
 
 
-def sheet(path: Path, field: Field, truth: NDArray[Any], fitted: NDArray[Any], rate: float) -> None:
+def sheet(path: Path, field: Field, reference: NDArray[Any], fitted: NDArray[Any], rate: float) -> None:
     """Waveforms, a detail of them, spectrograms and the training curve on one page.
 
     Args:
         truth, fitted: (n, channels); of several channels the mean is shown.
     """
     begin, made = field.header.domain.lower[0] + 0.5 / rate, field.made
-    t, true, found = begin + np.arange(len(truth)) / rate, truth.mean(axis=1), fitted.mean(axis=1)
+    t, true, found = begin + np.arange(len(reference)) / rate, reference.mean(axis=1), fitted.mean(axis=1)
     with figures.figure_at(path, (12, 8)) as figure:
         (one, two, three), (four, five, six) = figure.subplots(2, 3)
         _envelope(one, t, true, "the sound")
@@ -66,8 +66,8 @@ def sheet(path: Path, field: Field, truth: NDArray[Any], fitted: NDArray[Any], r
         at = int(np.clip(np.argmax(abs(true)) - width // 2, 0, max(len(true) - width, 0)))
         near = slice(at, at + width)
         fine = field.render(crop=[(t[near][0], t[near][-1] + 0.5 / rate)], scale=FINER)
-        places = t[near][0] - 0.5 / rate + (np.arange(len(fine)) + 0.5) / (FINER * rate)
-        six.plot(places, fine.reshape(len(fine), -1).mean(axis=1), color="tab:orange", linewidth=1, label="the field")
+        coords = t[near][0] - 0.5 / rate + (np.arange(len(fine)) + 0.5) / (FINER * rate)
+        six.plot(coords, fine.reshape(len(fine), -1).mean(axis=1), color="tab:orange", linewidth=1, label="the field")
         six.plot(t[near], true[near], ".", markersize=3, color="tab:blue", label="the samples")
         six.set(xlabel="seconds", title=f"its loudest {1000 * width / rate:.0f} ms")
         six.legend(loc="upper right", frameon=False)

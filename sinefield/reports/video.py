@@ -46,15 +46,15 @@ def video(
 def sheet(path: Path, field: Field, signal: Signal) -> None:
     """A few frames: truth, field, error and ∂Φ/∂t; below them the PSNR of each frame and the training curve."""
     header, made = signal.header, field.made
-    t, step = header.domain.centres(header.shape)[0], header.step[0]
+    t, step = header.domain.centers(header.shape)[0], header.step[0]
     chosen = np.unique(np.linspace(0, len(t) - 1, FRAMES).round().astype(int)).tolist()
 
     def at(frame: int, layer: str) -> NDArray[Any]:
         crop = [(t[frame] - step / 4, t[frame] + step / 4), (None, None), (None, None)]
-        found: NDArray[Any] = field.render(crop=crop, layer=layer)[0]
+        found: NDArray[Any] = field.render(crop=crop, quantity=layer)[0]
         return found
 
-    truth = [np.asarray(signal.samples[frame]) for frame in chosen]
+    reference = [np.asarray(signal.samples[frame]) for frame in chosen]
     found, slopes = ([at(frame, layer) for frame in chosen] for layer in ("value", "dt"))
     most = limit(np.stack([signed(slope) for slope in slopes]))
     height, width = header.shape[1:]
@@ -63,13 +63,13 @@ def sheet(path: Path, field: Field, signal: Signal) -> None:
         rows = top.subplots(4, len(chosen), squeeze=False)
         for column, frame in enumerate(chosen):
             figures.picture_at(
-                rows[0, column], figures.as_colours(truth[column], header), f"frame {frame}, {t[frame]:.2f} s"
+                rows[0, column], figures.as_colors(reference[column], header), f"frame {frame}, {t[frame]:.2f} s"
             )
             quality = (
                 f"the field, {made['psnr_frames_db'][frame]:.1f} dB" if len(t) == len(made["psnr_frames_db"]) else ""
             )
-            figures.picture_at(rows[1, column], figures.as_colours(found[column], header), quality)
-            figures.error_map(rows[2, column], header, truth[column], found[column])
+            figures.picture_at(rows[1, column], figures.as_colors(found[column], header), quality)
+            figures.error_map(rows[2, column], header, reference[column], found[column])
             figures.scaled_at(rows[3, column], signed(slopes[column]), "∂Φ/∂t, per second", "RdBu_r", -most, most)
         one, two = bottom.subplots(1, 2)
         one.plot(made["psnr_frames_db"])

@@ -21,7 +21,7 @@ points are drawn anew."""
 
 def grid(domain: Domain, shape: Sequence[int]) -> Sampler:
     """The centres of `shape` equal cells of a domain, the same at each step."""
-    axes = np.meshgrid(*domain.centres(shape), indexing="ij")
+    axes = np.meshgrid(*domain.centers(shape), indexing="ij")
     batch = Batch(torch.from_numpy(np.stack(axes, axis=-1).reshape(-1, domain.dim)))
     return lambda step: batch
 
@@ -94,7 +94,7 @@ def boundary(
 
 def _border(region: Region, size: int, seed: int) -> Sampler:
     """Points near the border, brought onto it by Newton's steps."""
-    domain, half = region.box, max(region.box.half)
+    domain, half = region.box, max(region.box.half_extent)
     low, extent = np.asarray(domain.lower), np.subtract(domain.upper, domain.lower)
     lower, upper = (torch.tensor(end, dtype=torch.float64) for end in (domain.lower, domain.upper))
 
@@ -124,17 +124,17 @@ def surface(
     points: Float64[np.ndarray, "m d"], normals: Float64[np.ndarray, "m d"] | None, size: int, *, seed: int = 0
 ) -> Sampler:
     """`size` of the points of a surface with their normals, if there are any, drawn anew at each step."""
-    places = torch.from_numpy(points)
+    coords = torch.from_numpy(points)
     directions = None if normals is None else torch.from_numpy(normals)
 
     def batch(step: int) -> Batch:
         index = torch.from_numpy(np.random.default_rng((seed, step)).integers(0, len(points), size))
-        return Batch(places[index], normal=None if directions is None else directions[index])
+        return Batch(coords[index], normal=None if directions is None else directions[index])
 
     return batch
 
 
-def around(
+def near_surface(
     points: Float64[np.ndarray, "m d"], domain: Domain, reach: float, size: int, *, seed: int = 0
 ) -> Callable[[int], Float64[np.ndarray, "n d"]]:
     """Places anew at each step: three in four uniform in a domain, one near a point, at a deviation `reach`."""

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from sinefield.errors import InputError
 from sinefield.sampling.batch import Batch, Sampler
-from sinefield.sampling.permutation import Indices, Part, Shuffled
+from sinefield.sampling.permutation import Indices, Permutation, PermutationSlice
 from sinefield.signals import Signal
 
 SINGLE = torch.empty(0, dtype=torch.float32)
 
 
-def shuffled(
+def random_batches(
     signal: Signal,
     size: int | None,
     *,
@@ -36,14 +36,14 @@ def shuffled(
     """
     count = signal.size if indices is None else len(indices)
     if size is None or size >= count:
-        everything = take(signal, np.arange(count) if indices is None else indices[:], like)
+        everything = gather(signal, np.arange(count) if indices is None else indices[:], like)
         return lambda step: everything
     passes = count // size
 
     def batch(step: int) -> Batch:
         epoch, part = divmod(step, passes)
-        drawn = Shuffled(count, (seed, epoch))[part * size : (part + 1) * size]
-        return take(signal, drawn if indices is None else indices[drawn], like)
+        drawn = Permutation(count, (seed, epoch))[part * size : (part + 1) * size]
+        return gather(signal, drawn if indices is None else indices[drawn], like)
 
     return batch
 
@@ -61,7 +61,7 @@ def jittered(sampler: Sampler, axis: int, width: float, *, seed: int = 0) -> Sam
     return batch
 
 
-def pieces(
+def ordered_batches(
     signal: Signal,
     size: int,
     *,
@@ -72,17 +72,17 @@ def pieces(
     count = signal.size if indices is None else len(indices)
     for start in range(0, count, size):
         part = np.arange(start, min(start + size, count))
-        yield take(signal, part if indices is None else indices[part], like)
+        yield gather(signal, part if indices is None else indices[part], like)
 
 
-def take(signal: Signal, index: Int64[np.ndarray, " n"], like: Tensor = SINGLE) -> Batch:
+def gather(signal: Signal, index: Int64[np.ndarray, " n"], like: Tensor = SINGLE) -> Batch:
     """The samples with these flat indices, on the device and with targets of the type of `like`."""
     x, values = signal.at(index)
     target = (values - signal.header.middle) / signal.header.half_range
     return Batch(torch.from_numpy(x).to(like.device), torch.from_numpy(target).to(like))
 
 
-def split(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, Indices | None]:
+def split_holdout(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, Indices | None]:
     """The samples to fit and a random share of them to keep out, as flat indices; None for all and for none.
 
     Raises:
@@ -95,5 +95,5 @@ def split(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, In
     count = round(holdout * signal.size)
     if not 0 < count < signal.size:
         raise InputError(f"holdout {holdout} of {signal.size} samples leaves nothing to fit or to judge by")
-    order = Shuffled(signal.size, (seed, 0x5EED))
-    return Part(order, count, signal.size), Part(order, 0, count)
+    order = Permutation(signal.size, (seed, 0x5EED))
+    return PermutationSlice(order, count, signal.size), PermutationSlice(order, 0, count)

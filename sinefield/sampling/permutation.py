@@ -7,7 +7,7 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 
-class Shuffled:
+class Permutation:
     """A random order of 0 … count - 1 that takes no memory: a Feistel network, walked until it is back in range.
 
     Source: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
@@ -21,7 +21,7 @@ class Shuffled:
 
     def __init__(self, count: int, seed: tuple[int, ...]):
         self.count = count
-        self.half = (max(count - 1, 1).bit_length() + 1) // 2
+        self.half_bits = (max(count - 1, 1).bit_length() + 1) // 2
         self.keys = np.random.default_rng(seed).integers(2**63, size=self.ROUNDS, dtype=np.uint64)
 
     def __len__(self) -> int:
@@ -37,20 +37,20 @@ class Shuffled:
         return found.astype(np.int64)
 
     def _encrypt(self, number: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        mask, half = np.uint64(2**self.half - 1), np.uint64(self.half)
-        left, right = number >> half, number & mask
+        mask, half_bits = np.uint64(2**self.half_bits - 1), np.uint64(self.half_bits)
+        left, right = number >> half_bits, number & mask
         for key in self.keys:
             mixed = (right ^ key) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
             mixed *= np.uint64(0xBF58476D1CE4E5B9)
             left, right = right, left ^ ((mixed >> np.uint64(32)) & mask)
-        return (left << half) | right
+        return (left << half_bits) | right
 
 
-class Part:
+class PermutationSlice:
     """A stretch of a random order: what is fitted, or what is held out, without a list of it."""
 
-    def __init__(self, order: Shuffled, start: int, stop: int):
+    def __init__(self, order: Permutation, start: int, stop: int):
         self.order, self.start, self.stop = order, start, stop
 
     def __len__(self) -> int:
@@ -62,5 +62,5 @@ class Part:
         return self.order[self.start + where]
 
 
-Indices = Int64[np.ndarray, " _"] | Part
+Indices = Int64[np.ndarray, " _"] | PermutationSlice
 """Flat indices of samples, in a list or as they are computed."""

@@ -6,7 +6,7 @@ from sinefield.errors import InputError
 from sinefield.sampling.batch import Batch, Sampler
 
 
-def growing(sampler: Sampler, axis: int, start: float, steps: int, *, least: float = 0.1) -> Sampler:
+def time_marching(sampler: Sampler, axis: int, start: float, steps: int, *, least: float = 0.1) -> Sampler:
     """Points of a window that grows along an axis from where it starts, to the whole after so many steps.
 
     Where causes come before effects, what is early is learnt before what follows from it.
@@ -27,7 +27,7 @@ def growing(sampler: Sampler, axis: int, start: float, steps: int, *, least: flo
     return batch
 
 
-def held(sampler: Sampler, every: int) -> Sampler:
+def repeat_batch(sampler: Sampler, every: int) -> Sampler:
     """The same batch for so many steps, as an optimiser needs that remembers the last ones (L-BFGS)."""
     if every < 1:
         raise InputError(f"a batch is held for one step or more; found {every}")

@@ -1,8 +1,17 @@
 """Files and arrays ⇄ `Signal`."""
 
 from sinefield.signals.array import from_array as from_array
+from sinefield.signals.audio import from_waveform as from_waveform
+from sinefield.signals.formats import read as read
+from sinefield.signals.labeled import from_xarray as from_xarray
+from sinefield.signals.mesh import Mesh as Mesh
+from sinefield.signals.points import from_points as from_points
+from sinefield.signals.surface import Surface as Surface
+from sinefield.signals.surface import from_mesh as from_mesh
+from sinefield.signals.surface import from_point_cloud as from_point_cloud
+from sinefield.signals.surface import read_surface as read_surface
 from sinefield.signals.image import SAMPLES as SAMPLES
-from sinefield.signals.image import grey as grey
+from sinefield.signals.image import gray as gray
 from sinefield.signals.image import read_image as read_image
 from sinefield.signals.image import read_mask as read_mask
 from sinefield.signals.image import resized as resized
@@ -10,11 +19,11 @@ from sinefield.signals.image import write_image as write_image
 from sinefield.signals.signal import Crop as Crop
 from sinefield.signals.signal import Header as Header
 from sinefield.signals.signal import Signal as Signal
-from sinefield.signals.signal import cropped as cropped
+from sinefield.signals.signal import crop as crop
 from sinefield.signals.signal import parse_shape as parse_shape
-from sinefield.signals.spectrum import pace as pace
+from sinefield.signals.spectrum import characteristic_frequency as characteristic_frequency
 from sinefield.signals.stencils import differences as differences
 from sinefield.signals.stencils import estimate_gradient as estimate_gradient
 from sinefield.signals.stencils import estimate_laplacian as estimate_laplacian
 from sinefield.signals.stencils import line_integrals as line_integrals
-from sinefield.signals.stencils import mixed as mixed
+from sinefield.signals.stencils import weighted_sum as weighted_sum

@@ -156,7 +156,7 @@ def _unpacked(path: Path, key: str | None) -> NDArray[Any]:
             blocks = (np.frombuffer(block, dtype) for block in iter(partial(member.read, _BLOCK), b""))
             if size > scratch.LARGE:
                 scratch.check_room(size * dtype.itemsize, path.name)
-                values = scratch.unpacked(blocks, path.name)
+                values = scratch.spill_to_disk(blocks, path.name)
             else:
                 values = np.concatenate([np.empty(0, dtype), *blocks])
     if len(values) != size:

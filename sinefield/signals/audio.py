@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
-from sinefield.signals.scratch import unpacked
-from sinefield.signals.signal import Header, Signal, check_finite, parts
+from sinefield.signals.scratch import spill_to_disk
+from sinefield.signals.signal import Header, Signal, check_finite, iter_chunks
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64", ".rf64")
 
@@ -38,7 +38,7 @@ def read_audio(source: str | Path) -> Signal:
     try:
         with soundfile.SoundFile(path) as file:
             rate, blocks = file.samplerate, file.blocks(BLOCK, dtype="float32", always_2d=True)
-            values = unpacked(blocks, f"{path} is a sound file that")
+            values = spill_to_disk(blocks, f"{path} is a sound file that")
             told = re.search(r"data +: (\d+) \(should be (\d+)\)", file.extra_info)
     except soundfile.SoundFileError as error:
         said = (
@@ -54,7 +54,7 @@ def from_waveform(values: NDArray[Any], rate: float, name: str = "sound") -> Sig
     """The signal of a sound (frames[, channels]) of so many frames a second; its first one is at t = 0."""
     values = values[:, None] if values.ndim == 1 else values
     check_finite(values, name)
-    peak = max(float(np.abs(part).max()) for _, part in parts(values)) or 1.0
+    peak = max(float(np.abs(part).max()) for _, part in iter_chunks(values)) or 1.0
     count = values.shape[1]
     channels = ((), ("left", "right"))[count - 1] if count <= 2 else tuple(f"c{k}" for k in range(count))
     domain = from_samples(values.shape[:1], step=(1 / rate,), axes=("t",), units=("s",))

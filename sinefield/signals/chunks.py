@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def regrouped(pieces: Iterator[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
+def rechunk(pieces: Iterator[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
     """The same samples in pieces (count, …), of which only the last may be shorter."""
     held: list[NDArray[Any]] = []
     missing = count

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sinefield.errors import InputError
 from sinefield.signals import array, audio, image, surface, video
-from sinefield.signals import points as table
+from sinefield.signals import table
 from sinefield.signals.signal import Crop, Header, Signal, cropped
 
 OPTIONS = {

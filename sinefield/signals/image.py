@@ -17,8 +17,8 @@ from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
 from sinefield.signals import scratch
 from sinefield.signals.array import write_array
-from sinefield.signals.chunks import regrouped
-from sinefield.signals.signal import Header, Signal, check_finite, check_shape, parse_shape, parts, value_range
+from sinefield.signals.chunks import rechunk
+from sinefield.signals.signal import Header, Signal, check_finite, check_shape, iter_chunks, parse_shape, value_range
 from sinefield.signals.tiff import MODE_OF_BANDS, TIFF_SUFFIXES, check_pixels, oriented, read_tiff, write_tiff
 
 MAX_PIXELS = 500_000_000
@@ -93,7 +93,7 @@ def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
     return from_pixels(values.astype(signal.values.dtype), _mode(signal.header), signal.name)
 
 
-def grey(signal: Signal) -> Signal:
+def gray(signal: Signal) -> Signal:
     """The luma of a colour picture (ITU-R BT.601), without its alpha; a grey picture as it is."""
     channels = signal.header.channels
     if channels[:3] != tuple("RGB"):
@@ -101,10 +101,10 @@ def grey(signal: Signal) -> Signal:
             raise InputError(f"{signal.name} has the channels {', '.join(channels)}; only RGB can be made grey")
         return signal
     dtype, weights = signal.values.dtype, np.array([[0.299], [0.587], [0.114]])
-    lumas = (part[..., :3] @ weights for _, part in parts(signal.values))
+    lumas = (part[..., :3] @ weights for _, part in iter_chunks(signal.values))
     rounded = (luma.astype(dtype) if dtype.kind == "f" else np.rint(luma).astype(dtype) for luma in lumas)
     large = signal.values.size > scratch.LARGE
-    values = scratch.unpacked(rounded, signal.name) if large else np.concatenate(list(rounded))
+    values = scratch.spill_to_disk(rounded, signal.name) if large else np.concatenate(list(rounded))
     return from_pixels(values, "L", signal.name)
 
 
@@ -114,7 +114,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     Raises:
         InputError: what `read_image` raises, or a picture of other proportions.
     """
-    bright = grey(read_image(path))
+    bright = gray(read_image(path))
     height, width = bright.header.shape
     if (height, width) != shape:
         if abs(height * shape[1] - width * shape[0]) > max(height, width, *shape):
@@ -147,7 +147,7 @@ def write_pixels(path: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int, i
         write_tiff(path, pieces, shape, _mode(header))
     else:
         check_shape(shape)
-        (samples,) = regrouped(pieces, math.prod(shape))
+        (samples,) = rechunk(pieces, math.prod(shape))
         _write_whole(path, samples.reshape(*shape, *samples.shape[1:]), header)
 
 
@@ -162,9 +162,9 @@ def holds_numbers(path: Path) -> bool:
     return path.suffix.lower() in (".npy", *TIFF_SUFFIXES)
 
 
-def write_grey(path: Path, greys: NDArray[Any]) -> None:
+def write_gray(path: Path, grays: NDArray[Any]) -> None:
     """Write 8-bit greys (height, width), such as a picture of a derivative."""
-    write_image(path, greys, from_pixels(greys[..., None], "L").header)
+    write_image(path, grays, from_pixels(grays[..., None], "L").header)
 
 
 def check_format(path: Path, header: Header) -> None:
@@ -292,13 +292,13 @@ def _decode_pillow(picture: Image.Image) -> tuple[NDArray[Any], str]:
 def _is_for_tifffile(picture: Image.Image) -> bool:
     """Whether a TIFF has more bits than Pillow keeps, signs that it overlooks, or too many samples to be in memory."""
     tags = getattr(picture, "tag_v2", {})
-    bits, signs, compression, colours = (tags.get(tag) for tag in (258, 339, 259, 262))
+    bits, signs, compression, colors = (tags.get(tag) for tag in (258, 339, 259, 262))
     if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK") or max(bits or (8,)) > 8:
         return True
     if set(signs or (1,)) != {1}:
         return True
     # greys, RGB, inks and, in JPEG, YCbCr are what tifffile gives as it is shown
-    plain = (colours in (0, 1, 2, 5) and set(bits or ()) == {8}) or (colours == 6 and compression == 7)
+    plain = (colors in (0, 1, 2, 5) and set(bits or ()) == {8}) or (colors == 6 and compression == 7)
     return plain and picture.width * picture.height * len(picture.getbands()) > scratch.LARGE
 
 
@@ -306,8 +306,8 @@ def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], st
     """A PNG of 16 bits a channel; Pillow would cut its colours to 8. None for any other PNG."""
     with path.open("rb") as file:
         header = file.read(26)
-    bits, colour = header[24], header[25]
-    if bits != 16 or colour == 0:
+    bits, color = header[24], header[25]
+    if bits != 16 or color == 0:
         return None
     import imagecodecs
 

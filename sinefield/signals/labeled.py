@@ -47,19 +47,19 @@ def from_xarray(array: xarray.DataArray, *, channel_dim: Hashable | None = None)
     if not dims or array.size == 0:
         raise InputError(f"{name} has no samples along a coordinate: its sizes are {dict(array.sizes)}")
     array = array.transpose(*dims, *([] if channel_dim is None else [channel_dim]))
-    places = [_places(array, dim) for dim in dims]
+    coords = [_places(array, dim) for dim in dims]
     axes, units = [str(dim) for dim in dims], [_unit(array, dim) for dim in dims]
     channels = None if channel_dim is None else _channels(array, channel_dim)
-    steps = [_step(each) for each in places]
+    steps = [_step(each) for each in coords]
     if None in steps:
-        mesh = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, len(dims))
+        mesh = np.stack(np.meshgrid(*coords, indexing="ij"), axis=-1).reshape(-1, len(dims))
         values = array.values.reshape(len(mesh), *array.shape[len(dims) :])
         return from_points(mesh, values, axes=axes, units=units, channels=channels, name=name)
     back = tuple(slice(None, None, -1 if step is not None and step < 0 else 1) for step in steps)
     signal = from_array(
         array.values[back],
         channel_axis=None if channels is None else -1,
-        origin=[float(each.min()) for each in places],
+        origin=[float(each.min()) for each in coords],
         step=[abs(step or 0.0) for step in steps],
         axes=axes,
         units=units,
@@ -68,7 +68,7 @@ def from_xarray(array: xarray.DataArray, *, channel_dim: Hashable | None = None)
     return replace(signal, header=replace(signal.header, channels=tuple(channels or ())))
 
 
-def labelled(samples: NDArray[Any], domain: Domain, shape: Sequence[int], header: Header) -> xarray.DataArray:
+def to_data_array(samples: NDArray[Any], domain: Domain, shape: Sequence[int], header: Header) -> xarray.DataArray:
     """What a field gives at the centres of `shape` cells of a domain, with its axes, coordinates and units.
 
     Args:
@@ -83,11 +83,11 @@ def labelled(samples: NDArray[Any], domain: Domain, shape: Sequence[int], header
     inner = {"channel": list(header.channels)} if header.channels else {}
     if samples.ndim > len(shape) + len(inner):
         inner["along"] = list(domain.axes)
-    places = {
-        axis: (axis, centres, {"units": unit} if unit else {})
-        for axis, unit, centres in zip(domain.axes, domain.units, domain.centres(shape), strict=True)
+    coords = {
+        axis: (axis, centers, {"units": unit} if unit else {})
+        for axis, unit, centers in zip(domain.axes, domain.units, domain.centers(shape), strict=True)
     }
-    array: xarray.DataArray = _xarray().DataArray(samples, {**places, **inner}, [*domain.axes, *inner])
+    array: xarray.DataArray = _xarray().DataArray(samples, {**coords, **inner}, [*domain.axes, *inner])
     return array
 
 
@@ -103,12 +103,12 @@ def _places(array: xarray.DataArray, dim: Hashable) -> NDArray[np.float64]:
     """The coordinates along a dimension."""
     if dim not in array.coords:
         return np.arange(array.sizes[dim], dtype=np.float64)
-    places = np.asarray(array.coords[dim].values)
-    if places.dtype.kind in "mM":
-        return seconds(places)
-    if places.dtype.kind not in "uif":
-        raise InputError(f"the coordinate {dim!r} is of the type {places.dtype}; numbers or times are needed")
-    return places.astype(np.float64)
+    coords = np.asarray(array.coords[dim].values)
+    if coords.dtype.kind in "mM":
+        return seconds(coords)
+    if coords.dtype.kind not in "uif":
+        raise InputError(f"the coordinate {dim!r} is of the type {coords.dtype}; numbers or times are needed")
+    return coords.astype(np.float64)
 
 
 def _unit(array: xarray.DataArray, dim: Hashable) -> str:
@@ -124,10 +124,10 @@ def _channels(array: xarray.DataArray, dim: Hashable) -> list[str]:
     return [str(name) for name in array.coords[dim].values]
 
 
-def _step(places: NDArray[np.float64]) -> float | None:
+def _step(coords: NDArray[np.float64]) -> float | None:
     """From one sample to the next, negative where they descend; None if they are not evenly spaced."""
-    if len(places) == 1:
+    if len(coords) == 1:
         return 1.0
-    step = float(places[-1] - places[0]) / (len(places) - 1)
-    line = places[0] + step * np.arange(len(places))
-    return step if (abs(places - line) < EVEN * abs(step)).all() else None
+    step = float(coords[-1] - coords[0]) / (len(coords) - 1)
+    line = coords[0] + step * np.arange(len(coords))
+    return step if (abs(coords - line) < EVEN * abs(step)).all() else None

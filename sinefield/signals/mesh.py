@@ -16,7 +16,9 @@ CLOSE = 1e-3
 """Of the diagonal: what counts as close in an F-score."""
 
 
-def between(mesh: Mesh, truth: Mesh, diagonal: float, *, points: int = 100_000, seed: int = 0) -> dict[str, float]:
+def surface_distances(
+    mesh: Mesh, reference: Mesh, diagonal: float, *, points: int = 100_000, seed: int = 0
+) -> dict[str, float]:
     """How close two surfaces are, by points drawn from each by area and the exact nearest points on the other.
 
     Args:
@@ -37,10 +39,10 @@ def between(mesh: Mesh, truth: Mesh, diagonal: float, *, points: int = 100_000, 
     from trimesh.sample import sample_surface
 
     distances, cosines = [], []
-    for one, other in ((mesh, truth), (truth, mesh)):
+    for one, other in ((mesh, reference), (reference, mesh)):
         triangles = Trimesh(one.vertices, one.faces, process=False)
         drawn, on = sample_surface(triangles, points, seed=seed)
-        distance, normals = to_mesh(drawn, other)
+        distance, normals = distances_to_mesh(drawn, other)
         distances.append(distance / diagonal)
         cosines.append((triangles.face_normals[on] * normals).sum(axis=1))
     precision, recall = (float((each <= CLOSE).mean()) for each in distances)
@@ -55,7 +57,7 @@ def between(mesh: Mesh, truth: Mesh, diagonal: float, *, points: int = 100_000, 
     }
 
 
-def to_mesh(points: Array, mesh: Mesh) -> tuple[Array, Array]:
+def distances_to_mesh(points: Array, mesh: Mesh) -> tuple[Array, Array]:
     """The distances (n,) from points (n, 3) to a mesh, and the normals (n, 3) of the triangles that are nearest."""
     import igl  # type: ignore[import-untyped]
     from trimesh import Trimesh
@@ -89,7 +91,7 @@ def watertight(mesh: Mesh) -> bool:
     return bool(made.is_watertight and made.is_winding_consistent)
 
 
-def pieces(mesh: Mesh) -> int:
+def count_components(mesh: Mesh) -> int:
     """How many connected pieces a mesh has."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

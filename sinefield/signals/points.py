@@ -12,11 +12,11 @@ from torch import Tensor
 from sinefield.domain import box
 from sinefield.errors import InputError
 from sinefield.signals.array import real_numbers
-from sinefield.signals.signal import Header, Signal, check_finite, spread_shape, value_range
+from sinefield.signals.signal import Header, Signal, check_finite, equivalent_shape, value_range
 
 
 def from_points(
-    places: ArrayLike | Tensor,
+    coords: ArrayLike | Tensor,
     values: ArrayLike | Tensor,
     *,
     axes: Sequence[str] | None = None,
@@ -41,7 +41,7 @@ def from_points(
     >>> signal.header.domain.lower, signal.header.domain.upper, signal.header.dtype
     ((0.0, 1.0), (2.0, 5.0), 'float64')
     """
-    at, found = _columns(places, f"the places of {name}"), _columns(values, f"the values of {name}")
+    at, found = _columns(coords, f"the places of {name}"), _columns(values, f"the values of {name}")
     if len(at) != len(found):
         raise InputError(f"{name} has {len(at)} places and {len(found)} values; each place needs its values")
     if len(at) < 2:
@@ -61,7 +61,7 @@ def from_points(
         raise InputError(f"all places of {name} have {axes[flat[0]]} = {lower[flat[0]]:g}; leave that coordinate out")
     domain = box(lower.tolist(), upper.tolist(), axes, units)
     low, high = value_range(found)
-    shape = spread_shape(len(at), domain)
+    shape = equivalent_shape(len(at), domain)
     return Signal(found, Header("points", domain, shape, names, str(found.dtype), low, high), name, at)
 
 

@@ -18,7 +18,7 @@ LARGE = 2**26
 """More samples than these are left on disk."""
 
 
-def unpacked(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
+def spill_to_disk(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
     """Consecutive blocks (n, …) as one array on disk, memory-mapped and read-only; the file goes with the array.
 
     What of it is in memory is for the system to decide, so that a recording may be larger than that.

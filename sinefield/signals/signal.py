@@ -95,7 +95,7 @@ class Header:
         """Values (…, channels) limited to what the samples' type can hold; floats are left alone."""
         return np.clip(values, self.low, self.high) if self.clips else values
 
-    def quantise(self, values: NDArray[Any]) -> NDArray[Any]:
+    def quantize(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values (…, channels) in the samples' own type, without the channel axis where the signal has none."""
         values = self.clip(values)
         if np.dtype(self.dtype).kind != "f":
@@ -118,10 +118,10 @@ class Signal:
     values: NDArray[Any]
     header: Header
     name: str = "array"
-    places: NDArray[np.float64] | None = None
+    coords: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        shape = self.header.shape if self.places is None else (len(self.places),)
+        shape = self.header.shape if self.coords is None else (len(self.coords),)
         if self.values.shape != (*shape, self.header.out_dim):
             raise InputError(
                 f"values of shape {self.values.shape} do not go with the shape {shape} "
@@ -140,14 +140,14 @@ class Signal:
 
     def at(self, index: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """The coordinates (n, d) and the values (n, channels) of the samples with these flat indices."""
-        if self.places is not None:
-            return self.places[index], self.values[index]
+        if self.coords is not None:
+            return self.coords[index], self.values[index]
         position = np.unravel_index(index, self.header.shape)
         lower, step = np.asarray(self.header.domain.lower), np.asarray(self.header.step)
         return lower + (np.stack(position, axis=-1) + 0.5) * step, self.values[position]
 
 
-def cropped(signal: Signal, crop: Crop) -> Signal:
+def crop(signal: Signal, ranges: Crop) -> Signal:
     """The part of a signal whose samples lie in a box; its coordinates stay what they are.
 
     Raises:
@@ -156,7 +156,7 @@ def cropped(signal: Signal, crop: Crop) -> Signal:
     header = signal.header
     if header.kind == "shape":
         raise InputError(f"{signal.name} is a shape, which is fitted whole; a crop is for other signals")
-    if signal.places is None:
+    if signal.coords is None:
         parts = crop_cells(header, crop)
         lower, upper = crop_bounds(header, parts)
         shape = tuple(part.stop - part.start for part in parts)
@@ -167,23 +167,23 @@ def cropped(signal: Signal, crop: Crop) -> Signal:
         (low if start is None else start, math.nextafter(high, math.inf) if stop is None else stop)
         for (start, stop), low, high in zip(crop, header.domain.lower, header.domain.upper, strict=True)
     ]
-    inside = np.all([(x >= a) & (x < b) for x, (a, b) in zip(signal.places.T, bounds, strict=True)], axis=0)
+    inside = np.all([(x >= a) & (x < b) for x, (a, b) in zip(signal.coords.T, bounds, strict=True)], axis=0)
     if not inside.any():
         raise InputError(f"no sample of {signal.name} lies in the crop")
-    lower, upper = signal.places[inside].min(axis=0), signal.places[inside].max(axis=0)
+    lower, upper = signal.coords[inside].min(axis=0), signal.coords[inside].max(axis=0)
     domain = box(tuple(lower.tolist()), tuple(upper.tolist()), header.domain.axes, header.domain.units)
-    shape = spread_shape(int(inside.sum()), domain)
+    shape = equivalent_shape(int(inside.sum()), domain)
     return replace(
         signal,
         values=signal.values[inside],
-        places=signal.places[inside],
+        coords=signal.coords[inside],
         header=replace(header, domain=domain, shape=shape),
     )
 
 
-def spread_shape(count: int, domain: Domain) -> tuple[int, ...]:
+def equivalent_shape(count: int, domain: Domain) -> tuple[int, ...]:
     """The grid of about `count` cells, square where axes share a unit, that so many scattered samples would fill."""
-    extent = np.subtract(domain.upper, domain.lower) / domain.half
+    extent = np.subtract(domain.upper, domain.lower) / domain.half_extent
     side = (count / np.prod(extent)) ** (1 / domain.dim)
     return tuple(max(round(float(side * length)), 1) for length in extent)
 
@@ -209,9 +209,9 @@ def crop_cells(header: Header, crop: Crop) -> tuple[slice, ...]:
 
 def crop_bounds(header: Header, parts: Sequence[slice]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The corners of the box that some cells of the grid fill."""
-    places = list(zip(header.domain.lower, header.step, parts, strict=True))
-    lower = tuple(low + part.start * step for low, step, part in places)
-    return lower, tuple(low + part.stop * step for low, step, part in places)
+    coords = list(zip(header.domain.lower, header.step, parts, strict=True))
+    lower = tuple(low + part.start * step for low, step, part in coords)
+    return lower, tuple(low + part.stop * step for low, step, part in coords)
 
 
 def _cells(axis: str, crop: tuple[float | None, float | None], lower: float, step: float, count: int) -> slice:
@@ -236,7 +236,7 @@ def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
     return low, high if int(high) <= np.iinfo(dtype).max else float(np.nextafter(high, 0))
 
 
-def parts(values: NDArray[Any], most: int = 2**24) -> Iterator[tuple[int, NDArray[Any]]]:
+def iter_chunks(values: NDArray[Any], most: int = 2**24) -> Iterator[tuple[int, NDArray[Any]]]:
     """Consecutive parts along the first axis, of about so many numbers at most, with where they begin."""
     rows = max(len(values) * most // max(values.size, 1), 1)
     for start in range(0, len(values), rows):
@@ -248,7 +248,7 @@ def check_finite(values: NDArray[Any], name: str) -> None:
     if values.dtype.kind != "f":
         return
     bad, first = 0, None
-    for start, part in parts(values):
+    for start, part in iter_chunks(values):
         if not np.isfinite(part).all():
             wrong = np.argwhere(~np.isfinite(part))
             bad += len(wrong)
@@ -264,7 +264,7 @@ def check_finite(values: NDArray[Any], name: str) -> None:
 def value_range(values: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The smallest and largest value of each channel of (…, channels), widened where a channel is constant."""
     axes = tuple(range(values.ndim - 1))
-    extremes = [(part.min(axis=axes), part.max(axis=axes)) for _, part in parts(values)]
+    extremes = [(part.min(axis=axes), part.max(axis=axes)) for _, part in iter_chunks(values)]
     low = np.min([least for least, _ in extremes], axis=0).astype(float)
     high = np.max([most for _, most in extremes], axis=0).astype(float)
     flat = high - low <= 1e-12 * np.maximum(abs(low), abs(high))

@@ -16,7 +16,7 @@ much of their mean spread is added in every direction, so that it comes out smal
 """
 
 
-def pace(signal: Signal, share: float = 1 / 16, above: float = 0.0) -> NDArray[np.float64]:
+def characteristic_frequency(signal: Signal, share: float = 1 / 16, above: float = 0.0) -> NDArray[np.float64]:
     """The angular frequency along each axis, per unit of coordinate, below which a share of the slope's power lies.
 
     The power of the slope is that of the signal times the frequency's square: in a picture, whose power falls as
@@ -33,8 +33,8 @@ def pace(signal: Signal, share: float = 1 / 16, above: float = 0.0) -> NDArray[n
     >>> pace(from_array(np.sin(0.5 * np.arange(300)), step=(0.1,))).round().tolist()  # 0.5 rad a sample
     [5.0]
     """
-    if signal.places is not None:
-        return _rms_frequency(signal, signal.places)
+    if signal.coords is not None:
+        return _rms_frequency(signal, signal.coords)
     found = np.zeros(signal.header.domain.dim)
     for axis, (n, step) in enumerate(zip(signal.header.shape, signal.header.step, strict=True)):
         if n > 1 and (power := _power(signal, axis)).any():
@@ -53,8 +53,8 @@ def _power(signal: Signal, axis: int) -> NDArray[np.float64]:
     starts = np.linspace(0, n - size, min(LINES, -(-n // size))).astype(int)
     count = int(np.prod(across))
     chosen = np.linspace(0, count - 1, min(max(LINES // len(starts), 1), count)).astype(int)
-    places = list(np.unravel_index(chosen, across)) if across else []
-    lines = np.moveaxis(signal.values, axis, -2)[tuple(places)].reshape(-1, n, signal.header.out_dim)
+    coords = list(np.unravel_index(chosen, across)) if across else []
+    lines = np.moveaxis(signal.values, axis, -2)[tuple(coords)].reshape(-1, n, signal.header.out_dim)
     power = np.zeros(size)
     for start in starts:
         block = lines[:, start : start + size].astype(np.float64)
@@ -64,12 +64,12 @@ def _power(signal: Signal, axis: int) -> NDArray[np.float64]:
     return power
 
 
-def _rms_frequency(signal: Signal, places: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rms_frequency(signal: Signal, coords: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rms slope along each axis over the rms deviation, from planes through samples and their neighbours."""
     from scipy.spatial import cKDTree
 
     domain, dim = signal.header.domain, signal.header.domain.dim
-    x = (places - domain.centre) / domain.half
+    x = (coords - domain.center) / domain.half_extent
     # one sample of each place, by a number that tells places apart and is sorted sooner than they are
     labels = np.random.default_rng(0).random(dim)
     _, own = np.unique(sum(x[:, k] * labels[k] for k in range(dim)), return_index=True)
@@ -87,4 +87,4 @@ def _rms_frequency(signal: Signal, places: NDArray[np.float64]) -> NDArray[np.fl
     noise = np.square(rise - offset @ slope).sum(axis=1) / max(near.shape[1] - 1 - dim, 1)
     square = np.square(slope) - np.einsum("mkk->mk", inverse)[:, :, None] * noise[:, None]
     deviation = (signal.values[own[drawn]] / signal.header.half_range).var(axis=0).sum()
-    return np.asarray(np.sqrt(square.mean(axis=0).sum(axis=-1).clip(0) / (deviation or np.inf)) / domain.half)
+    return np.asarray(np.sqrt(square.mean(axis=0).sum(axis=-1).clip(0) / (deviation or np.inf)) / domain.half_extent)

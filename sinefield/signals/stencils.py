@@ -75,7 +75,7 @@ def differences(signal: Signal, axis: int) -> Signal:
     return _derived(signal, values, f"differences of {signal.name}", between)
 
 
-def mixed(one: Signal, other: Signal, share: float) -> Signal:
+def weighted_sum(one: Signal, other: Signal, share: float) -> Signal:
     """share · one + (1 - share) · other, sample by sample."""
     values = share * one.values.astype(np.float64) + (1 - share) * other.values
     return _derived(one, values, f"mix of {one.name} and {other.name}")

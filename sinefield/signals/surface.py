@@ -42,8 +42,8 @@ class Surface(Signal):
     @property
     def points(self) -> NDArray[np.float64]:
         """(n, 3), in the user's units."""
-        assert self.places is not None
-        return self.places
+        assert self.coords is not None
+        return self.coords
 
     @property
     def diagonal(self) -> float:
@@ -52,7 +52,7 @@ class Surface(Signal):
         return float(np.linalg.norm(np.ptp(corners, axis=0)))
 
 
-def from_cloud(
+def from_point_cloud(
     points: ArrayLike | Tensor, normals: ArrayLike | Tensor | None = None, *, name: str = "cloud"
 ) -> Surface:
     """A point cloud as a surface; its domain is the box around it and a tenth of its longest side.
@@ -68,17 +68,17 @@ def from_cloud(
     >>> from_cloud([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]).header.domain.upper
     (1.1, 1.1, 1.1)
     """
-    places = _triples(points, f"the points of {name}")
+    coords = _triples(points, f"the points of {name}")
     directions = None if normals is None else _triples(normals, f"the normals of {name}")
-    if directions is not None and len(directions) != len(places):
-        raise InputError(f"{name} has {len(places)} points and {len(directions)} normals; each point needs its own")
-    first = np.sort(np.unique(places, axis=0, return_index=True)[1])
-    if again := len(places) - len(first):
-        warnings.warn(f"{again} of {len(places)} points of {name} come again and are left out", stacklevel=2)
-        places, directions = places[first], None if directions is None else directions[first]
-    if len(places) < 4:
-        raise InputError(f"{name} has {len(places)} of the four or more points that are needed")
-    extents = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
+    if directions is not None and len(directions) != len(coords):
+        raise InputError(f"{name} has {len(coords)} points and {len(directions)} normals; each point needs its own")
+    first = np.sort(np.unique(coords, axis=0, return_index=True)[1])
+    if again := len(coords) - len(first):
+        warnings.warn(f"{again} of {len(coords)} points of {name} come again and are left out", stacklevel=2)
+        coords, directions = coords[first], None if directions is None else directions[first]
+    if len(coords) < 4:
+        raise InputError(f"{name} has {len(coords)} of the four or more points that are needed")
+    extents = np.linalg.svd(coords - coords.mean(axis=0), compute_uv=False)
     if extents[2] <= FLAT * extents[0]:
         raise InputError(f"the points of {name} lie in a plane; a shape needs all three dimensions")
     if directions is not None:
@@ -88,7 +88,7 @@ def from_cloud(
         if zero := int((length == 0).sum()):
             warnings.warn(f"{zero} normals of {name} are zero; these points count by their place alone", stacklevel=2)
         directions = directions / np.where(length > 0, length, 1)
-    return _surface(places, directions, None, name)
+    return _surface(coords, directions, None, name)
 
 
 def from_mesh(
@@ -129,7 +129,7 @@ def from_mesh(
     oriented = bool(mesh.is_winding_consistent)
     if not oriented:
         warnings.warn(f"the triangles of {name} are not turned one way, so their normals are left out", stacklevel=2)
-    surface = from_cloud(drawn, mesh.face_normals[which] if oriented else None, name=name)
+    surface = from_point_cloud(drawn, mesh.face_normals[which] if oriented else None, name=name)
     return replace(surface, mesh=Mesh(np.array(mesh.vertices), np.array(mesh.faces, np.int64)))
 
 
@@ -158,7 +158,7 @@ def read_surface(path: str | Path, *, points: int | None = None, seed: int = 0) 
         return from_mesh(vertices, faces, points=SAMPLES if points is None else points, seed=seed, name=path.stem)
     if points is not None:
         raise InputError(f"{path} is a point cloud, whose points are all taken; points to draw are for a mesh")
-    return from_cloud(vertices, normals, name=path.stem)
+    return from_point_cloud(vertices, normals, name=path.stem)
 
 
 def holds_cloud(path: Path) -> bool:

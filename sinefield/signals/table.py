@@ -47,13 +47,13 @@ def read_points(
     """
     table = _open(Path(path), lambda count: [*(f"x{k}" for k in range(count - 1)), "value"])
     where, what = _roles(table, coordinates, values)
-    places = np.stack([table.numbers(name) for name in where], axis=-1)
+    coords = np.stack([table.numbers(name) for name in where], axis=-1)
     found = np.stack([table.numbers(name) for name in what], axis=-1)
     units = tuple("s" if table.is_time(name) else "" for name in where)
-    return from_points(places, found, axes=where, units=units, channels=what, name=table.path.stem)
+    return from_points(coords, found, axes=where, units=units, channels=what, name=table.path.stem)
 
 
-def read_places(path: str | Path, axes: Sequence[str]) -> NDArray[np.float64]:
+def read_coordinates(path: str | Path, axes: Sequence[str]) -> NDArray[np.float64]:
     """The coordinates (n, d) in the columns of a table that are called as the axes are.
 
     Without a header, the first d columns are taken in their order.
@@ -68,7 +68,7 @@ def read_places(path: str | Path, axes: Sequence[str]) -> NDArray[np.float64]:
 
 def write_points(
     path: str | Path,
-    places: NDArray[np.float64],
+    coords: NDArray[np.float64],
     axes: Sequence[str],
     values: Iterator[NDArray[Any]],
     names: Sequence[str],
@@ -105,14 +105,14 @@ def write_points(
             writer = CSVWriter(temporary, schema, write_options=options)
         with writer:
             for piece in chain([first], values):
-                rows = places[done : done + len(piece)]
+                rows = coords[done : done + len(piece)]
                 if len(rows) < len(piece) or piece.size != len(piece) * len(names):
                     raise InputError(f"values {piece.shape} do not go with {len(rows)} places and {len(names)} names")
                 parts = [*rows.T, *piece.reshape(len(piece), len(names)).T]
                 writer.write_table(pa.table([pa.array(part) for part in parts], schema=schema))
                 done += len(piece)
-        if done < len(places):
-            raise InputError(f"there are {len(places)} places and only {done} values")
+        if done < len(coords):
+            raise InputError(f"there are {len(coords)} places and only {done} values")
 
 
 @dataclass(frozen=True)

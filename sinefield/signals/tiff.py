@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic
 from sinefield.signals import scratch
-from sinefield.signals.chunks import regrouped
-from sinefield.signals.signal import parts
+from sinefield.signals.chunks import rechunk
+from sinefield.signals.signal import iter_chunks
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -96,15 +96,15 @@ def write_tiff(path: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int, int
 
     first = next(pieces)
     bands, dtype = math.prod(first.shape[1:]), np.dtype(np.uint8 if first.dtype.kind == "b" else first.dtype)
-    colours = _COLOURS.get(mode, "minisblack") if len(mode) == bands else "minisblack"
-    extra = bands - {"rgb": 3, "separated": 4, "minisblack": 1}[colours]
+    colors = _COLOURS.get(mode, "minisblack") if len(mode) == bands else "minisblack"
+    extra = bands - {"rgb": 3, "separated": 4, "minisblack": 1}[colors]
     large = math.prod(shape) * bands * dtype.itemsize > 2**32 - 2**25
     with atomic(path) as temporary, TiffWriter(temporary, bigtiff=large) as file:
         file.write(
             _tiles(itertools.chain([first], pieces), shape[1], dtype),
             shape=shape if bands == 1 else (*shape, bands),
             dtype=dtype,
-            photometric=colours,
+            photometric=colors,
             planarconfig="contig",
             extrasamples=["unassalpha" if mode in ("LA", "RGBA") else "unspecified"] * extra,
             tile=(_TILE, _TILE),
@@ -145,7 +145,7 @@ def _on_disk(path: Path, page: TiffPage, max_pixels: int) -> NDArray[Any]:
         check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
     check_pixels(path, math.prod(page.chunks[:2]), max_pixels)  # a strip, or a tile, is decoded at once
     scratch.check_room(page.nbytes, path.name)
-    return scratch.unpacked(_rows(path, page), path.name).reshape(page.shape)
+    return scratch.spill_to_disk(_rows(path, page), path.name).reshape(page.shape)
 
 
 def _in_memory(path: Path, page: TiffPage) -> NDArray[Any]:
@@ -200,13 +200,13 @@ def _shown(values: NDArray[Any], page: TiffPage, name: str) -> NDArray[Any]:
         return part.astype(np.float32) if most is None else most - part
 
     if isinstance(values, np.memmap):
-        return scratch.unpacked((shown(part) for _, part in parts(values)), name)
+        return scratch.spill_to_disk((shown(part) for _, part in iter_chunks(values)), name)
     return shown(values)
 
 
 def _tiles(pieces: Iterator[NDArray[Any]], width: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     """Square tiles, row by row, of a picture that comes in consecutive pieces; true is white."""
-    for rows in regrouped(pieces, _TILE * width):
+    for rows in rechunk(pieces, _TILE * width):
         rows = rows.astype(dtype) * 255 if rows.dtype.kind == "b" else rows
         rows = rows.reshape(len(rows) // width, width, -1)
         for left in range(0, width, _TILE):

@@ -22,9 +22,9 @@ from PIL import Image
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
 from sinefield.files import atomic, check_input
-from sinefield.signals.chunks import regrouped
+from sinefield.signals.chunks import rechunk
 from sinefield.signals.image import MAX_PIXELS, to_bytes, write_image
-from sinefield.signals.scratch import unpacked
+from sinefield.signals.scratch import spill_to_disk
 from sinefield.signals.signal import Header, Signal, parse_shape
 
 WRITABLE = (".mp4", ".mov", ".mkv", ".webm", ".gif")
@@ -100,7 +100,7 @@ def write_video(
                 stream.width, stream.height, stream.pix_fmt = width, height, encoder.pixels
                 if encoder.pixels != "pal8":
                     _tag(stream)
-                for samples in regrouped(pieces, shape[1] * shape[2]):
+                for samples in rechunk(pieces, shape[1] * shape[2]):
                     frame = to_bytes(samples, header).reshape(*shape[1:], -1)
                     frame = np.pad(frame, ((0, height - shape[1]), (0, width - shape[2]), (0, 0)), "edge")
                     frame = np.broadcast_to(frame, (height, width, 3))
@@ -135,7 +135,7 @@ def write_frames(folder: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int,
     channels = tuple("RGB") if header.out_dim == 3 else header.channels
     one = _frame_header(shape[1:], channels, header.dtype, header.low, header.high)
     count = 0
-    for samples in regrouped(pieces, shape[1] * shape[2]):
+    for samples in rechunk(pieces, shape[1] * shape[2]):
         write_image(_frame_path(folder, count), samples.reshape(*shape[1:], *samples.shape[1:]), one)
         count += 1
     return count
@@ -177,9 +177,9 @@ def _decoded(file: InputContainer, path: Path, size: int | tuple[int, int] | Non
         shape = (height, width)
     if shape[0] * shape[1] > MAX_PIXELS:
         raise InputError(f"{path}: frames of {shape[1]} x {shape[0]} pixels are too large; take a smaller size")
-    channels = () if _is_grey(first) else tuple("RGB")
+    channels = () if _is_gray(first) else tuple("RGB")
     blocks = (_pixels(frame, shape, turns, channels)[None] for frame in chain([first], remaining))
-    values = unpacked(blocks, str(path))
+    values = spill_to_disk(blocks, str(path))
     rate = _rate(stream, stamps)
     _warn_if_cut(path, len(values), _promised(file, stream, rate), damaged)
     domain = from_samples(values.shape[:3], None, (float(1 / rate), 1.0, 1.0), ("t", "y", "x"), ("s", "px", "px"))
@@ -200,7 +200,7 @@ def _track(file: InputContainer, path: Path) -> VideoStream:
     return track
 
 
-def _is_grey(frame: VideoFrame) -> bool:
+def _is_gray(frame: VideoFrame) -> bool:
     return not frame.format.has_palette and all(part.is_luma or part.is_alpha for part in frame.format.components)
 
 
@@ -268,8 +268,8 @@ def _paletted(pixels: NDArray[np.uint8]) -> VideoFrame:
     """RGB (height, width, 3) in the 256 colours that suit it best."""
     picture = Image.fromarray(pixels).quantize(256)
     palette = np.full((256, 4), 255, np.uint8)  # ARGB
-    colours = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
-    palette[: len(colours), 1:] = colours
+    colors = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
+    palette[: len(colors), 1:] = colors
     return VideoFrame.from_ndarray(cast(Any, (np.asarray(picture), palette)), "pal8")
 
 

@@ -1,1 +1,1 @@
-""""""
+"""What a user asks for: one task a module."""

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool
 
 from sinefield.constraints.constraint import Constraint
-from sinefield.constraints.derivatives import slope_matches, walks_out
+from sinefield.constraints.derivatives import slope_matches, walk_targets
 from sinefield.constraints.regression import difference
 from sinefield.errors import InputError
 from sinefield.field.field import Field
 from sinefield.metrics import psnr as decibels
-from sinefield.sampling.data import jittered, shuffled
-from sinefield.signals import Signal, differences, mixed
+from sinefield.sampling.data import jittered, random_batches
+from sinefield.signals import Signal, differences, weighted_sum
 from sinefield.tasks.fit import start
 from sinefield.tasks.reconstruct import Known, _descend, _fix_mean, _half, _lines, _plan
 from sinefield.training.loop import Progress, Stop
@@ -85,13 +85,13 @@ def blend(
     field = start(network, other, plan, {**made, "share": share}, device)
     like, dim = field.network.weights[0], header.domain.dim
     inside = None if mask is None else _checked(mask, header.shape)
-    blended = mixed(one, other, share)
+    blended = weighted_sum(one, other, share)
     slopes = [differences(blended, axis) for axis in range(dim)]
     steepest = max(map(_half, slopes))
     known: list[Known] = []
     for axis, slope in enumerate(slopes):
         touched = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
-        sampler = shuffled(slope, max(BATCH // dim, 1), indices=touched, seed=seed, like=like)
+        sampler = random_batches(slope, max(BATCH // dim, 1), indices=touched, seed=seed, like=like)
         sampler = jittered(sampler, axis, header.step[axis], seed=seed)
         scale, weight = _half(other) / _half(slope), (_half(slope) / steepest) ** 2
         name = f"slope along {header.domain.axes[axis]}"
@@ -103,14 +103,14 @@ def blend(
         outside = np.flatnonzero(~inside)
         # a pixel outside counts as a pixel inside does, with its error as the slope that it is over one of them
         weight = HELD * (_half(other) / steepest / min(header.step)) ** 2 * len(outside) / int(inside.sum())
-        sampler = shuffled(other, BATCH, indices=outside, seed=seed, like=like)
+        sampler = random_batches(other, BATCH, indices=outside, seed=seed, like=like)
         held = Constraint("outside", sampler, difference, weight=weight)
-        walks = walks_out(blended, other, inside, seed=seed, like=like)
+        walks = walk_targets(blended, other, inside, seed=seed, like=like)
         constraints += [held, Constraint("membrane", walks, difference, weight=MEMBRANE)]
         known.append((held, other, outside))
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     errors = _descend(
-        field, constraints, known, plan.optimise(field.network, activation), stop, checkpoint, resume, progress
+        field, constraints, known, plan.make_optimizer(field.network, activation), stop, checkpoint, resume, progress
     )
     field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)
     if inside is not None:
@@ -132,4 +132,4 @@ def _checked(mask: Bool[np.ndarray, ...], shape: tuple[int, ...]) -> Bool[np.nda
 
 def _described(signal: Signal) -> str:
     size = " x ".join(str(n) for n in reversed(signal.header.shape))
-    return f"{signal.name} ({size}, {'/'.join(signal.header.channels) or 'grey'})"
+    return f"{signal.name} ({size}, {'/'.join(signal.header.channels) or 'gray'})"

@@ -16,14 +16,14 @@ from sinefield.errors import InputError
 from sinefield.field.field import Field
 from sinefield.metrics import psnr as decibels
 from sinefield.networks import NETWORKS, Perceptron
-from sinefield.parallel import Crew
-from sinefield.sampling.data import shuffled, split
+from sinefield.parallel import WorkerPool
+from sinefield.sampling.data import random_batches, split_holdout
 from sinefield.signals import Signal, from_array
 from sinefield.training.checkpoint import State
 from sinefield.training.device import available
 from sinefield.training.loop import Progress, Stop
-from sinefield.training.minimize import minimise
-from sinefield.training.quality import _mean_square, _variance, checksum, quality, spread
+from sinefield.training.minimize import minimize
+from sinefield.training.quality import _mean_square, _variance, checksum, quality, random_subset
 from sinefield.training.recipes import Recipe, build, default_steps, recipe_for
 
 
@@ -97,7 +97,7 @@ def fit(
     if steps is None and seconds is None:
         steps = default_steps(plan, psnr)
     stop = Stop(steps, seconds, psnr)
-    seen, unseen = split(signal, holdout, seed)
+    seen, unseen = split_holdout(signal, holdout, seed)
     if like is None:
         network = build(activation, signal, plan, width=width, depth=depth, omega=omega, seed=seed)
     else:
@@ -111,23 +111,23 @@ def fit(
     field = start(network.to(dtype), signal, plan, made, device)
     made, function, weight = field.made, field.function, network.weights[0]
     made |= {"holdout": holdout, **({"omega": omega} if (omega := getattr(network, "omega_first", None)) else {})}
-    few, batch = spread(signal, seen, seed), plan.samples(signal.size)
+    eval_indices, batch = random_subset(signal, seen, seed), plan.samples(signal.size)
 
-    def judge() -> float:
-        error = _mean_square(function, signal, few, weight, crew)
+    def evaluate() -> float:
+        error = _mean_square(function, signal, eval_indices, weight, pool)
         near = psnr is not None and decibels(error) >= psnr
-        return _mean_square(function, signal, seen, weight, crew) if near else error
+        return _mean_square(function, signal, seen, weight, pool) if near else error
 
-    with Crew(weight.device) as crew:
-        state, stopped = minimise(
+    with WorkerPool(weight.device) as pool:
+        state, stopped = minimize(
             function,
-            regression(shuffled(signal, batch, indices=seen, seed=seed, like=weight)),
-            plan.optimise(field.network, activation),
+            regression(random_batches(signal, batch, indices=seen, seed=seed, like=weight)),
+            plan.make_optimizer(field.network, activation),
             stop,
-            judge=judge,
-            constant=_variance(signal, few),
+            evaluate=evaluate,
+            constant=_variance(signal, eval_indices),
             # going forward is a third of a step's work, so that this is a thirtieth of the time
-            judge_every=max(10, math.ceil(10 * len(few) / batch)),
+            evaluate_every=max(10, math.ceil(10 * len(eval_indices) / batch)),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={
@@ -139,7 +139,7 @@ def fit(
                 "samples' checksum": checksum(signal),
             },
             progress=progress,
-            crew=crew,
+            pool=pool,
         )
     finish(field, state, stopped)
     try:
@@ -165,7 +165,7 @@ def copied(network: Perceptron, given: dict[str, Any]) -> Perceptron:
 def start(network: Perceptron, signal: Signal, plan: Recipe, made: dict[str, Any], device: torch.device | str) -> Field:
     """The field of a network that is yet to be fitted to a signal, with its parameters free."""
     made = {"source": signal.name, **made, "parameters": sum(p.numel() for p in network.parameters())}
-    place = plan.place(signal.header.domain, signal.header.shape)
+    place = plan.network_domain(signal.header.domain, signal.header.shape)
     field = Field(network, signal.header, made, place).to(available(device))
     field.function.requires_grad_()
     return field

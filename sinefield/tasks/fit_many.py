@@ -16,10 +16,10 @@ from torch import Tensor
 from sinefield.errors import InputError
 from sinefield.field.field import Field
 from sinefield.metrics import psnr as decibels
-from sinefield.networks import Population
-from sinefield.parallel import Crew
+from sinefield.networks import StackedNetworks
+from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
-from sinefield.sampling.data import shuffled
+from sinefield.sampling.data import random_batches
 from sinefield.signals import Signal
 from sinefield.tasks.fit import finish, start
 from sinefield.training.device import available
@@ -31,7 +31,7 @@ AT_ONCE, SAMPLES = 32, 2**17
 one may have more."""
 
 
-JUDGE_EVERY = 20
+EVALUATE_EVERY = 20
 """Steps between two looks at the quality."""
 
 
@@ -76,9 +76,9 @@ def fit_many(
     def work(group: list[Signal], _: Any) -> list[Field]:
         return _together(group, width, depth, omega, Stop(steps, None, psnr), seed, where, over)
 
-    with Crew(where) as crew:
+    with WorkerPool(where) as pool:
         try:
-            for fields in crew.map(work, _groups(signals)):
+            for fields in pool.map(work, _groups(signals)):
                 yield from fields
         finally:  # who waits for no more fields need not wait for those under way
             over.set()
@@ -107,46 +107,49 @@ def _together(
         KeyboardInterrupt: it is over before they are done.
     """
     first = signals[0]
-    if any(signal.places is not None or signal.header.kind == "shape" for signal in signals):
+    if any(signal.coords is not None or signal.header.kind == "shape" for signal in signals):
         raise InputError(f"{first.name} is not on a grid; take fit or fit_shape for each")
     plan = recipe_for("small", first, "sine")
     if stop.steps is None:
         stop = replace(stop, steps=plan.steps * (1 if stop.psnr is None else 10))
     network = build("sine", first, plan, width=width, depth=depth, omega=omega, seed=seed)
-    many = Population([network] * len(signals)).to(device)
-    place = plan.place(first.header.domain, first.header.shape)
-    centre, half = (torch.tensor(each, dtype=torch.float64, device=device) for each in (place.centre, place.half))
-    everything = shuffled(stacked(signals), None, like=many.weights[0])(0)
-    sampler = shuffled(stacked(signals), plan.samples(first.size), seed=seed, like=many.weights[0])
+    many = StackedNetworks([network] * len(signals)).to(device)
+    network_domain = plan.network_domain(first.header.domain, first.header.shape)
+    center, half = (
+        torch.tensor(each, dtype=torch.float64, device=device)
+        for each in (network_domain.center, network_domain.half_extent)
+    )
+    everything = random_batches(stacked(signals), None, like=many.weights[0])(0)
+    sampler = random_batches(stacked(signals), plan.samples(first.size), seed=seed, like=many.weights[0])
 
     def error(batch: Batch, clip: bool = False) -> Tensor:
         """The mean square of each network's error (m,); judged with values beyond what a signal can hold clipped."""
         assert batch.target is not None
-        x = ((batch.x.to(device) - centre) / half).to(many.weights[0].dtype)
-        truth = batch.target.unflatten(1, (len(signals), -1)).transpose(0, 1)
+        x = ((batch.x.to(device) - center) / half).to(many.weights[0].dtype)
+        reference = batch.target.unflatten(1, (len(signals), -1)).transpose(0, 1)
         values: Tensor = many(x)
-        off: Tensor = (values.clamp(-1, 1) if clip else values) - truth
+        off: Tensor = (values.clamp(-1, 1) if clip else values) - reference
         return off.square().mean(dim=(1, 2))
 
-    optimiser = plan.optimise(many, "sine")
+    optimizer = plan.make_optimizer(many, "sine")
 
     def advance(step: int) -> dict[str, float]:
         if over.is_set():
             raise KeyboardInterrupt
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         each = error(sampler(step))
         each.sum().backward()  # each goes its own way
         mean = each.mean().item()
         if math.isfinite(mean):
-            optimiser.step()
+            optimizer.step()
         return {"data": mean}
 
-    def judge() -> float:
+    def evaluate() -> float:
         with torch.no_grad():
             each = error(everything, first.header.clips)
         return float(each.max() if stop.psnr is not None else each.mean())
 
-    state, stopped = iterate(many, optimiser, stop, advance, judge, judge_every=JUDGE_EVERY)
+    state, stopped = iterate(many, optimizer, stop, advance, evaluate, evaluate_every=EVALUATE_EVERY)
     if stopped == "interrupted":  # a field that is half done would stay so
         raise KeyboardInterrupt
     with torch.no_grad():

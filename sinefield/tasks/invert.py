@@ -12,17 +12,17 @@ from torch import Generator
 
 from sinefield.domain import Domain
 from sinefield.field.field import Field
-from sinefield.networks import Beside, Siren
-from sinefield.networks.hard_constraint import Window
+from sinefield.networks import Concat, Siren
+from sinefield.networks.hard_constraint import CompactSupport
 from sinefield.networks.on_domain import OnDomain
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.problems.helmholtz import plane
 from sinefield.problems.inversion import Survey, inversion
 from sinefield.signals import Header
 from sinefield.tasks.fit import finish
 from sinefield.training.device import available
 from sinefield.training.loop import Progress, Stop
-from sinefield.training.minimize import minimise
+from sinefield.training.minimize import minimize
 from sinefield.training.optimizers.natural import Natural
 
 WIDTH, DEPTH, WIDTH_OF_MEDIUM, OMEGA_OF_MEDIUM = 64, 2, 32, 6.0
@@ -82,23 +82,23 @@ def invert(
         network.biases[-1].data.zero_()
     header = Header("array", domain, (CELLS, CELLS), (), "float64", (-1.0,), (1.0,))
     made = {"source": survey.name, "seed": seed, "sources": len(survey.sources), "receivers": len(survey.receivers)}
-    medium = Field(inside, header, made, condition=Window(WINDOW, 0.0, HEIGHT)).to(available(device))
-    function = Beside(OnDomain(waves, domain), medium.function).to(medium.middle.device)
+    medium = Field(inside, header, made, hard_constraint=CompactSupport(WINDOW, 0.0, HEIGHT)).to(available(device))
+    function = Concat(OnDomain(waves, domain), medium.function).to(medium.middle.device)
     constraints = inversion(survey, size=size, seed=seed)
-    optimiser = Natural(list(function.parameters()), lr=0.5, noise=0.3)
-    with Crew(medium.middle.device) as crew:
+    optimizer = Natural(list(function.parameters()), lr=0.5, noise=0.3)
+    with WorkerPool(medium.middle.device) as pool:
         medium.function.requires_grad_()
-        state, stopped = minimise(
+        state, stopped = minimize(
             function,
             constraints,
-            optimiser,
+            optimizer,
             stop,
-            judge_every=10,
+            evaluate_every=10,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={**made, "size": size},
             progress=progress,
-            crew=crew,
+            pool=pool,
         )
     finish(medium, state, stopped)
     medium.made |= {"parameters": sum(p.numel() for p in function.parameters()), "terms": state.terms}
@@ -114,11 +114,11 @@ def velocity(field: Field, x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray,
 def medium_quality(field: Field, survey: Survey) -> dict[str, Any]:
     """Where a medium differs from a uniform one, and how far it is from the truth where that is known."""
     lit = Domain((-LIT,) * 2, (LIT,) * 2, ("y", "x"), ("m", "m"), (LIT,) * 2)
-    x = np.stack(np.meshgrid(*lit.centres((CELLS, CELLS)), indexing="ij"), axis=-1).reshape(-1, 2)
+    x = np.stack(np.meshgrid(*lit.centers((CELLS, CELLS)), indexing="ij"), axis=-1).reshape(-1, 2)
     c = velocity(field, x)
     weight = np.square(c - 1)
     found: dict[str, Any] = {"centre": (weight @ x / weight.sum()).round(4).tolist(), "fastest": float(c.max())}
     if survey.slowness is not None:
-        truth = 1 / np.sqrt(survey.slowness(x))
-        found["relative_l2"] = float(np.linalg.norm(c - truth) / np.linalg.norm(truth))
+        reference = 1 / np.sqrt(survey.slowness(x))
+        found["relative_l2"] = float(np.linalg.norm(c - reference) / np.linalg.norm(reference))
     return found

@@ -19,16 +19,16 @@ from sinefield.errors import InputError
 from sinefield.field.evaluate import on_grid
 from sinefield.field.field import Field
 from sinefield.metrics import psnr as decibels
-from sinefield.parallel import Crew
-from sinefield.sampling.data import pieces, shuffled
+from sinefield.parallel import WorkerPool
+from sinefield.sampling.data import ordered_batches, random_batches
 from sinefield.sampling.permutation import Indices
 from sinefield.signals import Signal, estimate_gradient, estimate_laplacian, line_integrals
 from sinefield.tasks.fit import finish, start
 from sinefield.training.loop import Progress, Stop
 from sinefield.training.loss import mean_square
-from sinefield.training.minimize import minimise
+from sinefield.training.minimize import minimize
 from sinefield.training.optimizers.soap import Soap
-from sinefield.training.quality import checksum, quality, spread
+from sinefield.training.quality import checksum, quality, random_subset
 from sinefield.training.recipes import Recipe, build, recipe_for
 
 LINES = 1.0
@@ -100,7 +100,7 @@ def reconstruct(
     made = {"recipe": recipe, "activation": activation, "seed": seed, "from": source, "stencil": stencil}
     field = start(network, signal, plan, made, device)
     like = field.network.weights[0]
-    batches = shuffled(target, plan.samples(target.size), seed=seed, like=like)
+    batches = random_batches(target, plan.samples(target.size), seed=seed, like=like)
     # the network's values are on [-1, 1] and the target's too: the ratio of what these stand for
     scale = _half(signal) / _half(target)
     gain, weight = (1.0, 1.0) if recipe == "default" else _official(field, source, scale)
@@ -108,10 +108,10 @@ def reconstruct(
     constraints = [matches]
     if source == "gradient" and recipe == "default":
         constraints.append(_lines(line_integrals(target, signal.header.domain.dim), signal, seed, like))
-    optimiser = plan.optimise(field.network, activation, RATE[source] if recipe == "default" else 1.0)
+    optimizer = plan.make_optimizer(field.network, activation, RATE[source] if recipe == "default" else 1.0)
     stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
     known = [(matches, target, None)]
-    [error] = _descend(field, constraints, known, optimiser, stop, checkpoint, resume, progress)
+    [error] = _descend(field, constraints, known, optimizer, stop, checkpoint, resume, progress)
     field.made[f"{source}_psnr_db"] = decibels(error / weight)
     with torch.no_grad():
         field.network.weights[-1] /= gain
@@ -125,7 +125,7 @@ def _descend(
     field: Field,
     constraints: Sequence[Constraint],
     known: Sequence[Known],
-    optimiser: Optimizer,
+    optimizer: Optimizer,
     stop: Stop,
     checkpoint: str | Path | None,
     resume: bool,
@@ -134,18 +134,18 @@ def _descend(
     """Fit a field to constraints; returns the weighted mean square of those with `known` samples, which judge it."""
     function, seed, like = field.function, field.made["seed"], field.network.weights[0]
 
-    def error(constraint: Constraint, signal: Signal, indices: Indices | None, crew: Crew) -> float:
-        batches = pieces(signal, crew.most, indices=indices, like=like)
-        return constraint.weight * mean_square(function, constraint.residual, batches, crew, constraint.order)
+    def error(constraint: Constraint, signal: Signal, indices: Indices | None, pool: WorkerPool) -> float:
+        batches = ordered_batches(signal, pool.max_chunk, indices=indices, like=like)
+        return constraint.weight * mean_square(function, constraint.residual, batches, pool, constraint.order)
 
-    few = [(constraint, signal, spread(signal, indices, seed)) for constraint, signal, indices in known]
-    with Crew(like.device) as crew:
-        state, stopped = minimise(
+    eval_indices = [(constraint, signal, random_subset(signal, indices, seed)) for constraint, signal, indices in known]
+    with WorkerPool(like.device) as pool:
+        state, stopped = minimize(
             function,
             constraints,
-            optimiser,
+            optimizer,
             stop,
-            judge=lambda: sum(error(*each, crew) for each in few),
+            evaluate=lambda: sum(error(*each, pool) for each in eval_indices),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={
@@ -155,11 +155,11 @@ def _descend(
                 "samples": [signal.size if indices is None else len(indices) for _, signal, indices in known],
             },
             progress=progress,
-            crew=crew,
+            pool=pool,
         )
     finish(field, state, stopped)
-    with Crew(like.device) as crew:
-        return [error(*each, crew) for each in known]
+    with WorkerPool(like.device) as pool:
+        return [error(*each, pool) for each in known]
 
 
 def _lines(integrals: Sequence[Signal], signal: Signal, seed: int, like: Tensor) -> Constraint:
@@ -176,7 +176,7 @@ def _plan(recipe: str, signal: Signal) -> Recipe:
     if recipe == "paper":
         return plan
     return replace(
-        plan, omega=lambda signal, parameters: 30.0 * signal.header.domain.dim, optimiser=partial(Soap, held=50)
+        plan, omega=lambda signal, parameters: 30.0 * signal.header.domain.dim, optimizer=partial(Soap, held=50)
     )
 
 
@@ -188,7 +188,7 @@ def _official(field: Field, source: str, scale: float) -> tuple[float, float]:
     Raises:
         InputError: axes of different lengths, for which no f has this gradient.
     """
-    halves, step = set(field.place.half), field.header.step[0]
+    halves, step = set(field.network_domain.half_extent), field.header.step[0]
     if len(halves) > 1:
         raise InputError("the paper's recipe is for square pictures; give a --size such as 256x256")
     order, axes = (1, field.header.domain.dim) if source == "gradient" else (2, 1)

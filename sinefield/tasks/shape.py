@@ -22,17 +22,17 @@ from sinefield.constraints.signed_distance import away_from_zero, distance_match
 from sinefield.errors import InputError
 from sinefield.field.contour import contour
 from sinefield.field.field import Field
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
-from sinefield.sampling.collocation import around, boundary, surface, uniform
-from sinefield.sampling.data import shuffled
+from sinefield.sampling.collocation import boundary, near_surface, surface, uniform
+from sinefield.sampling.data import random_batches
 from sinefield.signals.flood_fill import flooded
-from sinefield.signals.mesh import between, pieces, to_mesh, watertight
+from sinefield.signals.mesh import count_components, distances_to_mesh, surface_distances, watertight
 from sinefield.signals.surface import Surface, distances_around, signed_distances
 from sinefield.tasks.fit import finish, start
 from sinefield.training.checkpoint import State
 from sinefield.training.loop import Progress, Stop
-from sinefield.training.minimize import minimise
+from sinefield.training.minimize import minimize
 from sinefield.training.quality import checksum
 from sinefield.training.recipes import build, recipe_for
 
@@ -104,32 +104,32 @@ def fit_shape(
     made = {"recipe": recipe, "activation": activation, "seed": seed, "supervise": supervise}
     field = start(network, shape, plan, made, device)
     size, like = plan.samples(shape.size), network.weights[0]
-    optimiser = plan.optimise(field.network, activation)
+    optimizer = plan.make_optimizer(field.network, activation)
     stop, began = Stop(plan.steps if steps is None and seconds is None else steps, seconds), time.perf_counter()
-    with Crew(like.device) as crew:
+    with WorkerPool(like.device) as pool:
         if supervise == "distance":
             constraints = regression(
-                shuffled(distances_around(shape, SUPERVISED, seed=seed), size, seed=seed, like=like)
+                random_batches(distances_around(shape, SUPERVISED, seed=seed), size, seed=seed, like=like)
             )
         elif recipe == "paper":
             constraints = _official(shape, size, seed)
         else:
             first = Stop(BEGINNING, None if seconds is None else seconds / 5)
-            _begin(field, shape, plan.optimise(field.network, activation), first, crew, progress)
+            _begin(field, shape, plan.make_optimizer(field.network, activation), first, pool, progress)
             constraints = _default(shape, size, seed, like)
         if seconds is not None:  # what came before counts as well
             stop = replace(stop, seconds=max(seconds - (time.perf_counter() - began), 1e-3))
-        state, stopped = minimise(
+        state, stopped = minimize(
             field.function,
             constraints,
-            optimiser,
+            optimizer,
             stop,
-            judge_every=50,
+            evaluate_every=50,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={**network.config(), **field.made, "points' checksum": _checksum(shape)},
             progress=progress,
-            crew=crew,
+            pool=pool,
         )
     finish(field, state, stopped)
     if shape.normals is None:
@@ -160,7 +160,7 @@ def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constra
     """The same, but for what is off the surface: the distance to the nearest point says how far from zero that is."""
     half = shape.header.high[0]
     on = surface(shape.points, shape.normals, size, seed=seed)
-    draw, tree = around(shape.points, shape.header.domain, REACH * half, size, seed=seed), KDTree(shape.points)
+    draw, tree = near_surface(shape.points, shape.header.domain, REACH * half, size, seed=seed), KDTree(shape.points)
 
     def off(step: int) -> Batch:
         x = draw(step)
@@ -177,21 +177,24 @@ def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constra
 
 
 def _begin(
-    field: Field, shape: Surface, optimiser: Optimizer, stop: Stop, crew: Crew, progress: Progress | None
+    field: Field, shape: Surface, optimizer: Optimizer, stop: Stop, pool: WorkerPool, progress: Progress | None
 ) -> None:
     """Teach a field the distance to the nearest point, with a sign by the nearest normals or by what is enclosed.
 
     A field that begins with a random sign keeps it where nothing says otherwise.
     """
     domain, seed, like = shape.header.domain, field.made["seed"], field.network.weights[0]
-    draw, half = around(shape.points, domain, REACH * shape.header.high[0], GUESSES, seed=seed), shape.header.high[0]
-    tree, centre = KDTree(shape.points), shape.points.mean(axis=0)
-    radius = float(np.linalg.norm(shape.points - centre, axis=1).mean())
+    draw, half = (
+        near_surface(shape.points, domain, REACH * shape.header.high[0], GUESSES, seed=seed),
+        shape.header.high[0],
+    )
+    tree, center = KDTree(shape.points), shape.points.mean(axis=0)
+    radius = float(np.linalg.norm(shape.points - center, axis=1).mean())
     side = flooded(shape.points, domain, _spacing(tree)) if shape.normals is None else None
 
     def guess(x: NDArray[np.float64]) -> NDArray[np.float64]:
         if shape.normals is None:
-            ball: NDArray[np.float64] = np.linalg.norm(x - centre, axis=1) - radius
+            ball: NDArray[np.float64] = np.linalg.norm(x - center, axis=1) - radius
             return ball if side is None else side(x) * tree.query(x)[0]
         distance, nearest = tree.query(x, NEIGHBOURS)
         outwards = ((x[:, None] - shape.points[nearest]) * shape.normals[nearest]).sum(axis=(1, 2))
@@ -206,7 +209,7 @@ def _begin(
         if progress is not None:  # the fit itself is yet to begin
             progress(replace(state, step=0, seconds=0.0))
 
-    stopped = minimise(field.function, regression(batch), optimiser, stop, progress=watch, crew=crew)[1]
+    stopped = minimize(field.function, regression(batch), optimizer, stop, progress=watch, pool=pool)[1]
     if stopped == "interrupted":
         raise KeyboardInterrupt
 
@@ -233,7 +236,7 @@ def _checksum(shape: Surface) -> int:
     return zlib.crc32(b"" if shape.normals is None else np.ascontiguousarray(shape.normals).data, checksum(shape))
 
 
-def closest(field: Field, points: ArrayLike) -> NDArray[np.float64]:
+def closest_points(field: Field, points: ArrayLike) -> NDArray[np.float64]:
     """The points on the zero level that are closest to some points, by steps onto it and along it.
 
     y ← y - Φ ∇Φ / ‖∇Φ‖² brings y onto the level, and y ← y + ½ (x - y)ₜ, with the part along the level, towards x.
@@ -290,13 +293,13 @@ def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
     mesh = contour(field, resolution=CELLS if slope["eikonal"] < 0.5 else CELLS // 4)
     found: dict[str, Any]
     if shape.mesh is not None:
-        found = {**between(mesh, shape.mesh, shape.diagonal, points=JUDGED)}
+        found = {**surface_distances(mesh, shape.mesh, shape.diagonal, points=JUDGED)}
     else:
-        distance, normals = to_mesh(shape.points, mesh)
+        distance, normals = distances_to_mesh(shape.points, mesh)
         found = {"completeness": float(distance.mean() / shape.diagonal)}
         if shape.normals is not None:
             found["normal_consistency"] = float((shape.normals * normals).sum(axis=1).mean())
     if shape.mesh is not None and watertight(shape.mesh):
         inside, truly = field.at(x) < 0, signed_distances(shape, x) < 0
         found["iou"] = float((inside & truly).sum() / max((inside | truly).sum(), 1))
-    return {**found, **slope, "components": pieces(mesh), "watertight": watertight(mesh)}
+    return {**found, **slope, "components": count_components(mesh), "watertight": watertight(mesh)}

@@ -15,22 +15,22 @@ from torch.optim import LBFGS, Adam, Optimizer
 from sinefield.errors import InputError
 from sinefield.field.field import Field
 from sinefield.networks import NETWORKS
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.problems.problem import Problem
-from sinefield.sampling.schedules import held
+from sinefield.sampling.schedules import repeat_batch
 from sinefield.signals import Header
 from sinefield.tasks.fit import copied, finish
 from sinefield.training.device import available
 from sinefield.training.loop import Progress, Stop
 from sinefield.training.loss import total
-from sinefield.training.minimize import minimise
+from sinefield.training.minimize import minimize
 from sinefield.training.optimizers.natural import Natural
 from sinefield.training.optimizers.soap import Soap
 
 WIDTH, DEPTH = 64, 2
 """Of a network; a step of natural gradients takes a time that grows with the square of its width."""
 
-OPTIMISERS: dict[str, Callable[[Any], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
     "natural": lambda parameters: Natural(parameters, lr=0.5, noise=0.3),
     "soap": lambda parameters: Soap(parameters, lr=3e-3),
     "adam": lambda parameters: Adam(parameters, lr=1e-3),
@@ -52,7 +52,7 @@ STEPS = {"natural": 300, "soap": 5000, "adam": 10_000, "lbfgs": 1000}
 HOLD = 100
 """Steps for which L-BFGS, which remembers the last ones, keeps its points."""
 
-JUDGE_EVERY, UNSEEN = 10, 10**6
+EVALUATE_EVERY, UNSEEN = 10, 10**6
 """Steps between two looks at the loss on points of its own, and the number of the step that these are from."""
 
 SHOWN = 256
@@ -66,7 +66,7 @@ def solve(
     width: int = WIDTH,
     depth: int = DEPTH,
     omega: float | None = None,
-    optimiser: str = "natural",
+    optimizer: str = "natural",
     steps: int | None = None,
     seconds: float | None = None,
     like: Field | None = None,
@@ -103,7 +103,7 @@ def solve(
     >>> field.made["relative_l2"] < 0.1
     True
     """
-    for name, choices in ((activation, list(NETWORKS)), (optimiser, list(OPTIMISERS))):
+    for name, choices in ((activation, list(NETWORKS)), (optimizer, list(OPTIMIZERS))):
         if name not in choices:
             raise InputError(f"there is no {name!r}; choose from {', '.join(choices)}")
     if dtype not in (torch.float32, torch.float64):
@@ -127,28 +127,28 @@ def solve(
     made = {
         "source": problem.name,
         "activation": next(name for name, kind in NETWORKS.items() if type(network) is kind),
-        "optimiser": optimiser,
+        "optimiser": optimizer,
         "seed": seed,
         "parameters": sum(p.numel() for p in network.parameters()),
     }
-    field = Field(network, shown(problem), made, condition=problem.condition).to(available(device))
+    field = Field(network, shown(problem), made, hard_constraint=problem.hard_constraint).to(available(device))
     field.function.requires_grad_()
-    method, constraints = OPTIMISERS[optimiser](list(field.network.parameters())), problem.constraints
+    method, constraints = OPTIMIZERS[optimizer](list(field.network.parameters())), problem.constraints
     if isinstance(method, LBFGS):
-        constraints = [replace(each, sampler=held(each.sampler, HOLD)) for each in constraints]
-    with Crew(field.middle.device) as crew:
-        state, stopped = minimise(
+        constraints = [replace(each, sampler=repeat_batch(each.sampler, HOLD)) for each in constraints]
+    with WorkerPool(field.middle.device) as pool:
+        state, stopped = minimize(
             field.function,
             constraints,
             method,
-            Stop(STEPS[optimiser] if steps is None and seconds is None else steps, seconds),
-            judge=lambda: total(field.function, problem.constraints, UNSEEN, crew),
-            judge_every=JUDGE_EVERY,
+            Stop(STEPS[optimizer] if steps is None and seconds is None else steps, seconds),
+            evaluate=lambda: total(field.function, problem.constraints, UNSEEN, pool),
+            evaluate_every=EVALUATE_EVERY,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             identity={**network.config(), **made, "dtype": str(dtype)},
             progress=progress,
-            crew=crew,
+            pool=pool,
         )
     finish(field, state, stopped)
     field.made["loss"] = state.best_mse
@@ -173,8 +173,8 @@ def solution_quality(field: Field, problem: Problem) -> dict[str, float]:
     Returns:
         `relative_l2`, ‖Φ - u‖ / ‖u‖, and `mse`, the mean square of Φ - u over points and channels.
     """
-    if problem.truth is None or problem.judged is None:
+    if problem.reference is None or problem.eval_points is None:
         return {}
-    wanted = problem.truth(problem.judged)
-    off = field.at(problem.judged).reshape(wanted.shape) - wanted
+    wanted = problem.reference(problem.eval_points)
+    off = field.at(problem.eval_points).reshape(wanted.shape) - wanted
     return {"relative_l2": float(np.linalg.norm(off) / np.linalg.norm(wanted)), "mse": float(np.square(off).mean())}

@@ -1,1 +1,1 @@
-""""""
+"""Minimization: the loop, the loss, optimizers, recipes and checkpoints."""

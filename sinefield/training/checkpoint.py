@@ -23,7 +23,7 @@ class State:
     Attributes:
         step: steps done.
         seconds: time spent.
-        halved: how often the learning rate was halved because the loss rose.
+        halvings: how often the learning rate was halved because the loss rose.
         terms: of the last batch's loss, by the constraints' names.
         best_step, best_mse: of the best weights so far.
         history: (step, seconds, mse) at each look at the quality.
@@ -31,7 +31,7 @@ class State:
 
     step: int = 0
     seconds: float = 0.0
-    halved: int = 0
+    halvings: int = 0
     terms: dict[str, float] = field(default_factory=dict)
     best_step: int = 0
     best_mse: float = math.inf
@@ -55,9 +55,9 @@ class Snapshot(NamedTuple):
     groups: list[dict[str, Any]]
 
 
-def capture(function: nn.Module, optimiser: Optimizer) -> Snapshot:
+def capture(function: nn.Module, optimizer: Optimizer) -> Snapshot:
     """A copy of the weights and of all that the optimiser remembers; L-BFGS builds its memory anew."""
-    memory = optimiser.state_dict() | ({"state": {}} if isinstance(optimiser, LBFGS) else {})
+    memory = optimizer.state_dict() | ({"state": {}} if isinstance(optimizer, LBFGS) else {})
     tensors = {f"weights/{name}": tensor for name, tensor in function.state_dict().items()}
     for index, entries in memory["state"].items():
         tensors |= {f"memory/{index}/{name}": torch.as_tensor(value) for name, value in entries.items()}
@@ -65,7 +65,7 @@ def capture(function: nn.Module, optimiser: Optimizer) -> Snapshot:
     return Snapshot({name: tensor.detach().clone() for name, tensor in tensors.items()}, groups)
 
 
-def restore(function: nn.Module, optimiser: Optimizer, snapshot: Snapshot) -> None:
+def restore(function: nn.Module, optimizer: Optimizer, snapshot: Snapshot) -> None:
     """Make the weights and the optimiser what they were."""
     weights: dict[str, Tensor] = {}
     memory: dict[int, dict[str, Tensor]] = {}
@@ -77,7 +77,7 @@ def restore(function: nn.Module, optimiser: Optimizer, snapshot: Snapshot) -> No
             index, entry = rest.split("/")
             memory.setdefault(int(index), {})[entry] = tensor.clone()
     function.load_state_dict(weights)
-    optimiser.load_state_dict({"state": memory, "param_groups": [dict(group) for group in snapshot.groups]})
+    optimizer.load_state_dict({"state": memory, "param_groups": [dict(group) for group in snapshot.groups]})
 
 
 def state_file(folder: Path, resume: bool) -> Path:

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from sinefield.errors import InputError
 from sinefield.training.checkpoint import Snapshot, State, capture, read, restore, state_file, write
-from sinefield.training.recipes import judged
+from sinefield.training.recipes import evaluation_weights
 
 RISE, ROUNDING = 10.0, 1e-8
 """An error so many times the best, and beyond what rounding makes of float32, means that the rate is too large."""
@@ -53,17 +53,17 @@ class Stop:
             return "steps"
         if self.seconds is not None and state.seconds >= self.seconds:
             return "seconds"
-        return "diverged" if state.halved > 10 else None
+        return "diverged" if state.halvings > 10 else None
 
 
 def iterate(
     function: nn.Module,
-    optimiser: Optimizer,
+    optimizer: Optimizer,
     stop: Stop,
     advance: Callable[[int], dict[str, float]],
-    judge: Callable[[], float],
+    evaluate: Callable[[], float],
     *,
-    judge_every: int = 100,
+    evaluate_every: int = 100,
     constant: float | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -90,61 +90,61 @@ def iterate(
     Returns:
         The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
     """
-    state, rates = State(), [group["lr"] for group in optimiser.param_groups]
-    new = best = capture(function, optimiser)
+    state, rates = State(), [group["lr"] for group in optimizer.param_groups]
+    new = best = capture(function, optimizer)
     path = None if checkpoint is None else state_file(checkpoint, resume)
     if path is not None and path.exists():
         state, now, best = read(path, identity or {})
-        restore(function, optimiser, now)
+        restore(function, optimizer, now)
     elif resume:
         warnings.warn(f"there is no state in {checkpoint} yet; the fit starts from the beginning", stacklevel=3)
     start, saved = time.perf_counter() - state.seconds, time.perf_counter()
 
     def look() -> float:
         nonlocal best
-        with judged(optimiser):
-            error = judge()
+        with evaluation_weights(optimizer):
+            error = evaluate()
         state.history.append((state.step, round(state.seconds, 3), error))
         if error < state.best_mse:
-            state.best_step, state.best_mse, best = state.step, error, capture(function, optimiser)
+            state.best_step, state.best_mse, best = state.step, error, capture(function, optimizer)
         return error
 
     def stuck() -> bool:
         """Whether the last two looks saw the best constant: steps too large have silenced the network."""
-        if constant is None or constant <= ROUNDING or len(state.history) < 2 or state.halved >= RESTARTS:
+        if constant is None or constant <= ROUNDING or len(state.history) < 2 or state.halvings >= RESTARTS:
             return False
         before, now = (error for _, _, error in state.history[-2:])
         return now > 0.95 * constant and 0.999 * before < now
 
     def go_back(to: Snapshot, why: str) -> None:
-        state.halved += 1
-        restore(function, optimiser, to)
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate / 2**state.halved
-        warnings.warn(f"{why}, with a learning rate of {rates[0] / 2**state.halved:.2g}", stacklevel=4)
+        state.halvings += 1
+        restore(function, optimizer, to)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate / 2**state.halvings
+        warnings.warn(f"{why}, with a learning rate of {rates[0] / 2**state.halvings:.2g}", stacklevel=4)
 
     with _interruptible() as interrupted:
         while (stopped := stop.reason(state)) is None and not interrupted.is_set():
             state.terms = advance(state.step)
             state.step += 1
             state.seconds = time.perf_counter() - start
-            due = state.step % judge_every == 0
+            due = state.step % evaluate_every == 0
             error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
             if not error <= max(RISE * state.best_mse, ROUNDING):
                 go_back(best, f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}")
             elif due and stuck():
                 go_back(new, f"nothing was learnt in {state.step} steps; began anew")
             if path is not None and (due or time.perf_counter() - saved > SAVE_EVERY):
-                write(path, identity or {}, state, capture(function, optimiser), best)
+                write(path, identity or {}, state, capture(function, optimizer), best)
                 saved = time.perf_counter()
             if progress is not None:
                 progress(state)
         if path is not None:
-            write(path, identity or {}, state, capture(function, optimiser), best)
-        if state.step % judge_every != 0:
+            write(path, identity or {}, state, capture(function, optimizer), best)
+        if state.step % evaluate_every != 0:
             look()
-    restore(function, optimiser, best)
-    with judged(optimiser):
+    restore(function, optimizer, best)
+    with evaluation_weights(optimizer):
         kept = {name: tensor.clone() for name, tensor in function.state_dict().items()}
     function.load_state_dict(kept)
     return state, stopped or "interrupted"

@@ -11,14 +11,14 @@ from torch import Tensor
 from sinefield.constraints.constraint import Constraint, Residual
 from sinefield.jets import Workspace, propagate
 from sinefield.networks import Network
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
 
 Piece = tuple[list[Constraint], Batch, float]
 """Constraints with one sampler, a part of its batch, and the share of the batch that it is."""
 
 
-def add_gradient(function: Network, constraints: Sequence[Constraint], step: int, crew: Crew) -> dict[str, float]:
+def add_gradient(function: Network, constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> dict[str, float]:
     """Add the gradient of the loss on the batches of a step to that of the parameters; returns its terms by name."""
     parameters = [parameter for parameter in function.parameters() if parameter.requires_grad]
 
@@ -28,7 +28,7 @@ def add_gradient(function: Network, constraints: Sequence[Constraint], step: int
         return [(each.name, term.item()) for each, term in zip(piece[0], terms, strict=True)], gradients
 
     found = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
-    for terms, gradients in crew.map(differentiate, _pieces(constraints, step, crew)):
+    for terms, gradients in pool.map(differentiate, _pieces(constraints, step, pool)):
         for name, term in terms:
             found[name] += term
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -38,24 +38,26 @@ def add_gradient(function: Network, constraints: Sequence[Constraint], step: int
 
 
 @torch.no_grad()
-def total(function: Network, constraints: Sequence[Constraint], step: int, crew: Crew) -> float:
+def total(function: Network, constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> float:
     """The loss on the batches of a step."""
 
-    def judge(piece: Piece, space: Workspace) -> float:
+    def evaluate(piece: Piece, space: Workspace) -> float:
         return float(torch.stack(_terms(function, piece, space)).sum())
 
-    return sum(crew.map(judge, _pieces(constraints, step, crew)))
+    return sum(pool.map(evaluate, _pieces(constraints, step, pool)))
 
 
 @torch.no_grad()
-def mean_square(function: Network, residual: Residual, batches: Iterable[Batch], crew: Crew, order: int = 0) -> float:
+def mean_square(
+    function: Network, residual: Residual, batches: Iterable[Batch], pool: WorkerPool, order: int = 0
+) -> float:
     """The mean squared residual over some batches, where it reads derivatives up to the given order."""
 
-    def judge(batch: Batch, space: Workspace) -> tuple[float, int]:
+    def evaluate(batch: Batch, space: Workspace) -> tuple[float, int]:
         error = residual(propagate(function, batch.x, order, space=space), batch)
         return error.double().square().sum().item(), error.numel()
 
-    sums = list(crew.map(judge, batches))
+    sums = list(pool.map(evaluate, batches))
     return sum(total for total, _ in sums) / sum(count for _, count in sums)
 
 
@@ -69,11 +71,11 @@ def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
     return [share * constraint.term(jet, batch) for constraint in constraints]
 
 
-def _pieces(constraints: Sequence[Constraint], step: int, crew: Crew) -> Iterator[Piece]:
+def _pieces(constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> Iterator[Piece]:
     """The batches of a step in bounded pieces, with the share of its batch that each is."""
     for together in _by_sampler(constraints):
         batch, group = together[0].sampler(step), math.lcm(*(constraint.group for constraint in together))
-        size = -(-crew.piece(len(batch.x)) // group) * group
+        size = -(-pool.chunk_size(len(batch.x)) // group) * group
         for start in range(0, len(batch.x), size):
             x, *rest = (None if each is None else each[start : start + size] for each in batch)
             assert x is not None

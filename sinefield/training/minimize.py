@@ -12,27 +12,27 @@ from torch.optim import LBFGS, Optimizer
 
 from sinefield.constraints.constraint import Constraint
 from sinefield.networks import Network
-from sinefield.parallel import Crew
+from sinefield.parallel import WorkerPool
 from sinefield.training.checkpoint import State
 from sinefield.training.loop import Progress, Stop, iterate
 from sinefield.training.loss import add_gradient, total
 from sinefield.training.optimizers.natural import Natural
 
 
-def minimise(
+def minimize(
     function: Network,
     constraints: Sequence[Constraint],
-    optimiser: Optimizer,
+    optimizer: Optimizer,
     stop: Stop,
     *,
-    judge: Callable[[], float] | None = None,
-    judge_every: int = 100,
+    evaluate: Callable[[], float] | None = None,
+    evaluate_every: int = 100,
     constant: float | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     identity: dict[str, Any] | None = None,
     progress: Progress | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
 ) -> tuple[State, str]:
     """Lower Σₘ wₘ · mean |Cₘ|² over the function's parameters, and leave the best ones in it.
 
@@ -49,14 +49,14 @@ def minimise(
     Returns:
         The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
     """
-    with Crew(next(function.parameters()).device) if crew is None else nullcontext(crew) as workers:
+    with WorkerPool(next(function.parameters()).device) if pool is None else nullcontext(pool) as workers:
         return iterate(
             function,
-            optimiser,
+            optimizer,
             stop,
-            lambda step: descend(function, constraints, optimiser, step, workers),
-            judge or (lambda: total(function, constraints, 0, workers)),
-            judge_every=judge_every,
+            lambda step: descend(function, constraints, optimizer, step, workers),
+            evaluate or (lambda: total(function, constraints, 0, workers)),
+            evaluate_every=evaluate_every,
             constant=constant,
             checkpoint=checkpoint,
             resume=resume,
@@ -66,32 +66,32 @@ def minimise(
 
 
 def descend(
-    function: Network, constraints: Sequence[Constraint], optimiser: Optimizer, step: int, crew: Crew
+    function: Network, constraints: Sequence[Constraint], optimizer: Optimizer, step: int, pool: WorkerPool
 ) -> dict[str, float]:
     """One step of an optimiser, unless the loss is NaN; returns its terms before the step, by name."""
-    if isinstance(optimiser, Natural):
-        with crew.together():
-            return optimiser.descend(function, constraints, step)
-    if isinstance(optimiser, LBFGS):
-        return _descend_by_closure(function, constraints, optimiser, step, crew)
-    optimiser.zero_grad()
-    terms = add_gradient(function, constraints, step, crew)
+    if isinstance(optimizer, Natural):
+        with pool.all_threads():
+            return optimizer.descend(function, constraints, step)
+    if isinstance(optimizer, LBFGS):
+        return _descend_by_closure(function, constraints, optimizer, step, pool)
+    optimizer.zero_grad()
+    terms = add_gradient(function, constraints, step, pool)
     if math.isfinite(sum(terms.values())):
-        optimiser.step()
+        optimizer.step()
     return terms
 
 
 def _descend_by_closure(
-    function: Network, constraints: Sequence[Constraint], optimiser: LBFGS, step: int, crew: Crew
+    function: Network, constraints: Sequence[Constraint], optimizer: LBFGS, step: int, pool: WorkerPool
 ) -> dict[str, float]:
     """As many iterations on the batches of one step as the optimiser takes; between steps these should not change."""
     first: dict[str, float] = {}
 
     def closure() -> float:
-        optimiser.zero_grad()
-        terms = add_gradient(function, constraints, step, crew)
+        optimizer.zero_grad()
+        terms = add_gradient(function, constraints, step, pool)
         first.update({} if first else terms)
         return sum(terms.values())
 
-    optimiser.step(closure)
+    optimizer.step(closure)
     return first

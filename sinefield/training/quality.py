@@ -17,9 +17,9 @@ from sinefield.field.field import Field
 from sinefield.metrics import psnr as decibels
 from sinefield.metrics import ssim
 from sinefield.networks import Network
-from sinefield.parallel import Crew
-from sinefield.sampling.data import pieces
-from sinefield.sampling.permutation import Indices, Shuffled
+from sinefield.parallel import WorkerPool
+from sinefield.sampling.data import ordered_batches
+from sinefield.sampling.permutation import Indices, Permutation
 from sinefield.signals import Signal
 from sinefield.training.loss import mean_square
 
@@ -32,10 +32,10 @@ JUDGED_BY, ALL, JUDGED_IN_END = 16_384, 2**22, 2**20
 number, else by the third."""
 
 
-def _mean_square(function: Network, signal: Signal, indices: Indices | None, like: Tensor, crew: Crew) -> float:
+def _mean_square(function: Network, signal: Signal, indices: Indices | None, like: Tensor, pool: WorkerPool) -> float:
     """The mean squared error on [-1, 1] at some samples, with values beyond what the signal can hold clipped."""
-    batches = pieces(signal, crew.most, indices=indices, like=like)
-    return mean_square(function, clipped_difference if signal.header.clips else difference, batches, crew)
+    batches = ordered_batches(signal, pool.max_chunk, indices=indices, like=like)
+    return mean_square(function, clipped_difference if signal.header.clips else difference, batches, pool)
 
 
 def _variance(signal: Signal, indices: Indices) -> float:
@@ -46,8 +46,8 @@ def _variance(signal: Signal, indices: Indices) -> float:
 
 def checksum(signal: Signal) -> int:
     """Of a signal's samples and where they lie, or of a million of them."""
-    places, values = signal.at(spread(signal, None, 0, JUDGED_IN_END)[:])
-    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(np.ascontiguousarray(places).data))
+    coords, values = signal.at(random_subset(signal, None, 0, JUDGED_IN_END)[:])
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(np.ascontiguousarray(coords).data))
 
 
 def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: Indices | None = None) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: I
     errors: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     values = np.empty((signal.size if whole else 0, header.out_dim), np.float32)
     for indices in (seen, unseen) if unseen is not None else (seen,):
-        some = spread(signal, indices, 0, signal.size if whole else JUDGED_IN_END)[:]
+        some = random_subset(signal, indices, 0, signal.size if whole else JUDGED_IN_END)[:]
         fitted = np.concatenate(list(_at(field, signal, some)))
         errors.append((some, _errors(signal, some, fitted)))
         if whole:
@@ -84,7 +84,7 @@ def quality(field: Field, signal: Signal, seen: Indices | None = None, unseen: I
         found |= {f"psnr_{name}_db": float(getattr(np, name)(found["psnr_frames_db"])) for name in ("mean", "std")}
     if header.kind == "image":
         estimate = (
-            header.quantise(values * header.half_range + header.middle).reshape(signal.values.shape) if whole else None
+            header.quantize(values * header.half_range + header.middle).reshape(signal.values.shape) if whole else None
         )
         found["ssim"] = None if estimate is None else ssim(signal.values, estimate, float(2 * header.half_range.max()))
     return found
@@ -105,13 +105,13 @@ def _errors(signal: Signal, indices: NDArray[np.int64], values: NDArray[Any]) ->
     for start in range(0, len(indices), CHUNK):
         piece = slice(start, start + CHUNK)
         value = values[piece].clip(-1, 1) if header.clips else values[piece]
-        truth = (signal.at(indices[piece])[1] - header.middle) / header.half_range
-        found[piece] = np.square(value - truth).mean(axis=-1)
+        reference = (signal.at(indices[piece])[1] - header.middle) / header.half_range
+        found[piece] = np.square(value - reference).mean(axis=-1)
     return found
 
 
-def spread(signal: Signal, indices: Indices | None, seed: int, most: int = JUDGED_BY) -> Indices:
+def random_subset(signal: Signal, indices: Indices | None, seed: int, most: int = JUDGED_BY) -> Indices:
     """A random part of the samples of at most so many."""
     count = signal.size if indices is None else len(indices)
-    few = Shuffled(count, (seed, 0x700C))[:most] if count > most else np.arange(count)
-    return few if indices is None else indices[few]
+    eval_indices = Permutation(count, (seed, 0x700C))[:most] if count > most else np.arange(count)
+    return eval_indices if indices is None else indices[eval_indices]

@@ -16,8 +16,8 @@ from torch.optim import Adam, Optimizer
 
 from sinefield.domain import Domain, stretched
 from sinefield.errors import InputError
-from sinefield.networks import NETWORKS, Perceptron, Population, PositionalReluNet
-from sinefield.signals import Signal, pace
+from sinefield.networks import NETWORKS, Perceptron, PositionalReluNet, StackedNetworks
+from sinefield.signals import Signal, characteristic_frequency
 from sinefield.training.optimizers.natural import Natural
 from sinefield.training.optimizers.soap import Soap, averaged
 
@@ -47,12 +47,12 @@ class Recipe:
             much as its weights: at the 3,000 of a sound, by more than a turn.
     """
 
-    optimiser: Callable[[Iterable[dict[str, Any]], float], Optimizer]
+    optimizer: Callable[[Iterable[dict[str, Any]], float], Optimizer]
     rate: dict[str, float]
     batch: float | None
     steps: int
     omega: Callable[[Signal, int], float]
-    place: Callable[[Domain, tuple[int, ...]], Domain]
+    network_domain: Callable[[Domain, tuple[int, ...]], Domain]
     width: int = WIDTH
     depth: int = 3
     fixed: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Recipe:
         """How many of so many samples go into a step."""
         return count if self.batch is None else max(int(self.batch if self.batch >= 1 else self.batch * count), 1)
 
-    def optimise(self, network: Perceptron | Population, activation: str, share: float = 1.0) -> Optimizer:
+    def make_optimizer(self, network: Perceptron | StackedNetworks, activation: str, share: float = 1.0) -> Optimizer:
         """The optimiser of a network's parameters, at a share of the recipe's rate.
 
         A narrower network takes larger steps (Yang et al., "Tensor Programs V", 2022), by the square root of its width:
@@ -72,7 +72,7 @@ class Recipe:
         first = [network.weights[0], network.biases[0]]
         rest = [parameter for parameter in network.parameters() if all(parameter is not each for each in first)]
         slow = min(1.0, self.steady / getattr(network, "omega_first", 1.0))
-        return self.optimiser([{"params": rest, "lr": rate}, {"params": first, "lr": slow * rate}], rate)
+        return self.optimizer([{"params": rest, "lr": rate}, {"params": first, "lr": slow * rate}], rate)
 
 
 def natural_omega(signal: Signal, parameters: int, above: float = 0.0) -> float:
@@ -84,8 +84,8 @@ def natural_omega(signal: Signal, parameters: int, above: float = 0.0) -> float:
     header, dim = signal.header, signal.header.domain.dim
     coarser = max(signal.size / (SAMPLES * parameters), 1.0) ** (1 / dim)
     # of scattered samples the pace is the root mean square over all frequencies, above that of a share of them
-    wanted = pace(signal, above=above) * (dim if signal.places is None else 1)
-    fastest = np.minimum(wanted, FASTEST / (coarser * np.asarray(header.step))) * header.domain.half
+    wanted = characteristic_frequency(signal, above=above) * (dim if signal.coords is None else 1)
+    fastest = np.minimum(wanted, FASTEST / (coarser * np.asarray(header.step))) * header.domain.half_extent
     return float(f"{dim * max(float(fastest.max()), SLOWEST):.3g}")
 
 
@@ -103,33 +103,33 @@ NATURAL_RATE, FEW, FLOOR = 0.5, 20_000, 40.0
 the median power is more than noise."""
 
 PAPER = Recipe(
-    optimiser=adam,
+    optimizer=adam,
     rate=dict.fromkeys(NETWORKS, 1e-4),
     batch=None,
     steps=10_000,
     omega=lambda signal, parameters: 30.0,
-    place=stretched,
+    network_domain=stretched,
     fixed=("width", "depth", "omega"),
 )
 
 NATURAL = Recipe(
-    optimiser=natural,
+    optimizer=natural,
     rate={name: NATURAL_RATE for name in NETWORKS if name != "wire"},
     batch=512,
     steps=300,
     omega=partial(natural_omega, above=FLOOR),
-    place=lambda domain, shape: domain,
+    network_domain=lambda domain, shape: domain,
     width=128,
     depth=1,
 )
 
 SMALL = Recipe(
-    optimiser=lambda groups, rate: Soap(groups, rate, held=30, widest=0),
+    optimizer=lambda groups, rate: Soap(groups, rate, held=30, max_side=0),
     rate={name: 2e-3 for name in NETWORKS if name != "wire"},
     batch=256,
     steps=200,
     omega=lambda signal, parameters: 30.0,
-    place=lambda domain, shape: domain,
+    network_domain=lambda domain, shape: domain,
     width=32,
     depth=2,
 )
@@ -149,31 +149,31 @@ RATES = {
 
 RECIPES = {
     "default": Recipe(
-        optimiser=Soap,
+        optimizer=Soap,
         rate=RATES,
         batch=2048,
         steps=3000,
         omega=natural_omega,
-        place=lambda domain, shape: domain,
+        network_domain=lambda domain, shape: domain,
         steady=60.0,
     ),
     "default, shape": Recipe(
-        optimiser=Soap,
+        optimizer=Soap,
         rate=RATES,
         batch=2048,
         steps=1000,
         omega=lambda signal, parameters: 30.0,
-        place=lambda domain, shape: domain,
+        network_domain=lambda domain, shape: domain,
     ),
     "natural": NATURAL,
     "small": SMALL,
     "default, points": NATURAL,
     "paper": PAPER,
     # time goes from -100 to 100
-    "paper, audio": replace(PAPER, steps=9001, place=lambda domain, shape: stretched(domain, shape, 100.0)),
+    "paper, audio": replace(PAPER, steps=9001, network_domain=lambda domain, shape: stretched(domain, shape, 100.0)),
     "paper, video": replace(PAPER, steps=100_000, batch=38e-4, width=1024),
     # there all axes have one scale
-    "paper, shape": replace(PAPER, steps=50_000, batch=1400, place=lambda domain, shape: domain),
+    "paper, shape": replace(PAPER, steps=50_000, batch=1400, network_domain=lambda domain, shape: domain),
 }
 """`default` is what `fit` takes; `natural`, a small network and steps that are worth a hundred, is for measurements of
 something smooth, as scattered ones are as a rule; `small`, of which `fit_many` makes many at once, for pictures of a
@@ -245,10 +245,10 @@ def build(
 
 
 @contextmanager
-def judged(optimiser: Optimizer) -> Iterator[None]:
+def evaluation_weights(optimizer: Optimizer) -> Iterator[None]:
     """The weights to judge and to keep: the averaged ones where there are such, else those there are.
 
     Afterwards the weights are what they were, to the last bit.
     """
-    with averaged(optimiser) if isinstance(optimiser, Soap) else nullcontext():
+    with averaged(optimizer) if isinstance(optimizer, Soap) else nullcontext():
         yield

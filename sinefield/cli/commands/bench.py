@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, progress_bar, tell
+from sinefield.cli.console import console, print_result, progress_bar
 from sinefield.cli.options import Json, Quiet
 from sinefield.errors import InputError
 
@@ -48,4 +48,4 @@ def bench(
                 with atomic(output) as temporary:
                     temporary.write_text(text + "\n")
     if as_json:
-        tell({"machine": machine(), **tables}, as_json, quiet)
+        print_result({"machine": machine(), **tables}, as_json, quiet)

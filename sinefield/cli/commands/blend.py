@@ -7,13 +7,21 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, field_path, follow, parse_omega, progress_bar, read_picture, tell_of
+from sinefield.cli.console import (
+    console,
+    field_path,
+    fit_progress,
+    parse_omega,
+    print_field_result,
+    progress_bar,
+    read_picture,
+)
 from sinefield.cli.options import (
     Activation,
     Checkpoint,
     Depth,
     Device,
-    Grey,
+    Gray,
     Json,
     OmegaOfDerivatives,
     Quiet,
@@ -38,7 +46,7 @@ def blend(
         float | None, typer.Option(help="How much of A is in the mix; 0.5 unless given, with a mask 1.")
     ] = None,
     size: Size = None,
-    grey: Grey = False,
+    gray: Gray = False,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
     width: Width = None,
     depth: Depth = None,
@@ -58,12 +66,12 @@ def blend(
     """Blend two pictures by their gradients: everywhere, or A into B where a mask is white."""
     from sinefield.reports.derivatives import blend_report
     from sinefield.reports.folder import prepare
-    from sinefield.signals import grey as as_grey
+    from sinefield.signals import gray as to_gray
     from sinefield.signals import read_mask
     from sinefield.tasks.blend import blend as blend_pictures
 
     pair = [read_picture(picture, size) for picture in (one, other)]
-    first, second = [as_grey(signal) for signal in pair] if grey else pair
+    first, second = [to_gray(signal) for signal in pair] if gray else pair
     where = None if mask is None else read_mask(mask, second.header.shape)
     if report is not None:
         prepare(report)
@@ -84,8 +92,8 @@ def blend(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, "default", None, second, activation),
+            progress=fit_progress(bar, steps, seconds, "default", None, second, activation),
         )
     field.save(target)
     written = None if report is None else blend_report(report, field, first, second, where)
-    tell_of(field, target, written, as_json, quiet)
+    print_field_result(field, target, written, as_json, quiet)

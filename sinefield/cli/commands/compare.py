@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sinefield.cli.console import console, plain, progress_bar, read_picture, tell
+from sinefield.cli.console import console, plain, print_result, progress_bar, read_picture
 from sinefield.cli.options import Activation, Depth, Device, Json, Picture, Quiet, Seconds, Seed, Size, Steps, Width
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def compare(
             # a figure shows no more pixels than these, and eight networks of a large picture would fill the memory
             shown_at = min(1024, max(signal.header.shape))
             results[name] = {
-                **{layer: fitted.render(shown_at, layer=layer) for layer in ("value", "gradient", "laplacian")},
+                **{
+                    quantity: fitted.render(shown_at, quantity=quantity)
+                    for quantity in ("value", "gradient", "laplacian")
+                },
                 "made": fitted.made,
             }
             if fitted.made["stopped"] == "interrupted":
@@ -85,6 +88,6 @@ def compare(
         Console().print(shown)
         say.print(f"figure: {figure}", markup=False)
     elif as_json:
-        tell(result, as_json, quiet)
+        print_result(result, as_json, quiet)
     if any(row["stopped"] == "interrupted" for row in rows):
         raise typer.Exit(130)

@@ -10,14 +10,14 @@ import typer
 from sinefield.cli.console import (
     console,
     field_path,
-    follow,
+    fit_progress,
     parse_crop,
     parse_names,
     parse_omega,
     parse_size,
+    print_field_result,
     progress_bar,
-    refuse,
-    tell_of,
+    reject_options,
 )
 from sinefield.cli.options import (
     Activation,
@@ -107,11 +107,11 @@ def fit(
     )
     shape = signal if isinstance(signal, Surface) else None
     if shape is not None:
-        refuse("a shape", psnr=psnr, holdout=holdout or None, like=like, prior=prior)
+        reject_options("a shape", psnr=psnr, holdout=holdout or None, like=like, prior=prior)
     else:
-        refuse("what is no scan or mesh", supervise=supervise)
+        reject_options("what is no scan or mesh", supervise=supervise)
     if like is not None:
-        refuse("a fit that starts --like another field", prior=prior)
+        reject_options("a fit that starts --like another field", prior=prior)
     if report is not None:
         from sinefield.reports.folder import prepare
 
@@ -119,7 +119,7 @@ def fit(
     target = field_path(output or Path(f"{signal.name}.safetensors"))
     say = console(quiet)
     with progress_bar(say, "fit") as bar:
-        watch = follow(bar, steps, seconds, recipe, psnr, signal, activation)
+        watch = fit_progress(bar, steps, seconds, recipe, psnr, signal, activation)
         options: dict[str, Any] = {
             "activation": activation,
             "width": width,
@@ -156,4 +156,4 @@ def fit(
                 written = write_report(report, field, signal, lambda done: bar(done, ""))
         except KeyboardInterrupt:
             field.made["stopped"] = "interrupted"
-    tell_of(field, target, written, as_json, quiet)
+    print_field_result(field, target, written, as_json, quiet)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sinefield.cli.console import console, parse_omega, parse_size, progress_bar, tell
-from sinefield.cli.options import Device, Grey, Json, Quiet, Seed, Size, Steps
+from sinefield.cli.console import console, parse_omega, parse_size, print_result, progress_bar
+from sinefield.cli.options import Device, Gray, Json, Quiet, Seed, Size, Steps
 from sinefield.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def fit_many(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of small pictures, also in folders of its own.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the fields go, one for each.")],
     size: Size = None,
-    grey: Grey = False,
+    gray: Gray = False,
     width: Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 32 unless given.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 2 unless given.")] = None,
     omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 30.")] = "auto",
@@ -47,7 +47,7 @@ def fit_many(
 
     from sinefield.priors.data import pictures_in
     from sinefield.reports.folder import prepare
-    from sinefield.signals import grey as as_grey
+    from sinefield.signals import gray as to_gray
     from sinefield.signals.formats import read
     from sinefield.tasks.fit_many import fit_many as fit_population
 
@@ -72,7 +72,7 @@ def fit_many(
                 continue
             try:
                 signal = read(path, size=wanted)
-                signal = as_grey(signal) if grey else signal
+                signal = to_gray(signal) if gray else signal
             except InputError as error:
                 skipped.append(str(error))
                 continue
@@ -108,6 +108,6 @@ def fit_many(
     numbers = {"psnr_db_mean": float(np.mean(found)), "psnr_db_least": min(found)} if found else {}
     seconds = round(time.perf_counter() - began, 3)
     counts = {"fields": len(found), "there_already": sum(there), "skipped": len(skipped)}
-    tell({"folder": str(output), **counts, **numbers, "seconds": seconds, "stopped": stopped}, as_json, quiet)
+    print_result({"folder": str(output), **counts, **numbers, "seconds": seconds, "stopped": stopped}, as_json, quiet)
     if stopped == "interrupted":
         raise typer.Exit(130)

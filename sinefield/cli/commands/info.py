@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinefield.cli.console import tell
+from sinefield.cli.console import print_result
 from sinefield.cli.options import FieldFile, Json, Quiet
 
 
@@ -18,7 +18,7 @@ def info(field: FieldFile, as_json: Json = False, quiet: Quiet = False) -> None:
             domain.axes, domain.lower, domain.upper, domain.units, header.shape, header.step, strict=True
         )
     ]
-    tell(
+    print_result(
         {
             "field": str(field),
             "bytes": field.stat().st_size,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, field_path, follow_steps, progress_bar, tell_of
+from sinefield.cli.console import console, field_path, print_field_result, progress_bar, step_progress
 from sinefield.cli.options import Checkpoint, Device, Json, Quiet, Resume, Seconds, Seed, Steps
 
 
@@ -44,7 +44,7 @@ def invert(
         prepare(report)
     target, say = field_path(output or Path(f"{measured.name}.safetensors")), console(quiet)
     with progress_bar(say, "invert") as bar:
-        watch = follow_steps(bar, steps, seconds, STEPS_OF_INVERSION)
+        watch = step_progress(bar, steps, seconds, STEPS_OF_INVERSION)
         field = invert_survey(
             measured,
             steps=steps,
@@ -61,4 +61,4 @@ def invert(
         from sinefield.reports.medium import medium_report
 
         written = medium_report(report, field, measured)
-    tell_of(field, target, written, as_json, quiet)
+    print_field_result(field, target, written, as_json, quiet)

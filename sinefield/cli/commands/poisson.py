@@ -7,14 +7,22 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, field_path, follow, parse_omega, progress_bar, read_picture, tell_of
+from sinefield.cli.console import (
+    console,
+    field_path,
+    fit_progress,
+    parse_omega,
+    print_field_result,
+    progress_bar,
+    read_picture,
+)
 from sinefield.cli.options import (
     Activation,
     Checkpoint,
     Depth,
     Device,
     FieldOut,
-    Grey,
+    Gray,
     Json,
     OmegaOfDerivatives,
     Picture,
@@ -34,7 +42,7 @@ def poisson(
     source: Annotated[str, typer.Option("--from", help="gradient or laplacian.")] = "gradient",
     output: FieldOut = None,
     size: Size = None,
-    grey: Grey = False,
+    gray: Gray = False,
     stencil: Annotated[
         str | None, typer.Option(help="sobel, central or fourth (gradient); cross or fourth (Laplacian).")
     ] = None,
@@ -61,11 +69,11 @@ def poisson(
     """
     from sinefield.reports.derivatives import poisson_report
     from sinefield.reports.folder import prepare
-    from sinefield.signals import grey as as_grey
+    from sinefield.signals import gray as to_gray
     from sinefield.tasks.reconstruct import reconstruct
 
     signal = read_picture(picture, size)
-    signal = as_grey(signal) if grey else signal
+    signal = to_gray(signal) if gray else signal
     if report is not None:
         prepare(report)
     target = field_path(output or Path(f"{signal.name}.safetensors"))
@@ -86,8 +94,8 @@ def poisson(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow(bar, steps, seconds, recipe, None, signal, activation),
+            progress=fit_progress(bar, steps, seconds, recipe, None, signal, activation),
         )
     field.save(target)
     written = None if report is None else poisson_report(report, field, signal)
-    tell_of(field, target, written, as_json, quiet)
+    print_field_result(field, target, written, as_json, quiet)

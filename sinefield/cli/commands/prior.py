@@ -15,23 +15,23 @@ from rich.table import Table
 from sinefield.cli.console import (
     console,
     field_path,
-    follow_steps,
     parse_counts,
     parse_size,
+    print_field_result,
+    print_result,
     progress_bar,
-    refuse,
+    reject_options,
     sheet_path,
-    tell,
-    tell_of,
+    step_progress,
 )
-from sinefield.cli.options import Checkpoint, Device, Grey, Json, Picture, Quiet, Resume, Seconds, Seed, Size, Steps
+from sinefield.cli.options import Checkpoint, Device, Gray, Json, Picture, Quiet, Resume, Seconds, Seed, Size, Steps
 from sinefield.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sinefield.priors.data import Album
+    from sinefield.priors.data import ImageDataset
     from sinefield.priors.fit_prior import Log
     from sinefield.priors.prior import Prior
 
@@ -57,7 +57,7 @@ def fit(
         Path | None, typer.Option("-o", "--output", help="The prior; FOLDER.safetensors unless given.")
     ] = None,
     size: Annotated[int, typer.Option(min=1, help="Pixels along each side; pictures are cut to a square first.")] = 32,
-    grey: Grey = False,
+    gray: Gray = False,
     encoder: Annotated[
         str, typer.Option(help="cnn, set; none: codes are found by descent; meta: a start that fits fast.")
     ] = "cnn",
@@ -88,19 +88,19 @@ def fit(
     It stops at whichever comes first of --steps and --seconds; without any, after 20,000 steps. Ctrl-C ends it and
     keeps the best so far.
     """
-    from sinefield.priors.fit_prior import STEPS, learn, space_for
+    from sinefield.priors.fit_prior import STEPS, default_config, fit_prior
     from sinefield.training.device import available
 
     named = {"width": width, "depth": depth, "omega": omega, "latent": latent, "features": features}
     sizes = _given(**named, hidden=hidden, head=head)
     target, say = field_path(output or Path(f"{folder.resolve().name}.safetensors")), console(quiet)
-    available(device), space_for(size, 1, recipe, encoder=encoder, **sizes)  # before a large folder is read
-    album = _album(folder, size, grey, quiet)
-    space = space_for(size, album.channels, recipe, encoder=encoder, **sizes)
-    with nullcontext() if log_dir is None else _board(log_dir, album) as log, progress_bar(say, "prior") as bar:
-        learned = learn(
-            album,
-            space,
+    available(device), default_config(size, 1, recipe, encoder=encoder, **sizes)  # before a large folder is read
+    dataset = _dataset(folder, size, gray, quiet)
+    config = default_config(size, dataset.channels, recipe, encoder=encoder, **sizes)
+    with nullcontext() if log_dir is None else _board(log_dir, dataset) as log, progress_bar(say, "prior") as bar:
+        learned = fit_prior(
+            dataset,
+            config,
             **_given(batch=batch, pixels=pixels, rate=rate),
             holdout=holdout,
             steps=steps,
@@ -109,11 +109,11 @@ def fit(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow_steps(bar, steps, seconds, STEPS),
+            progress=step_progress(bar, steps, seconds, STEPS),
             log=log,
         )
     learned.save(target)
-    tell_of(learned, target, None, as_json, quiet)
+    print_field_result(learned, target, None, as_json, quiet)
 
 
 @prior.command()
@@ -144,7 +144,7 @@ def inpaint(
     from sinefield.field.export import render_to
     from sinefield.files import check_output
     from sinefield.metrics import psnr
-    from sinefield.priors.data import middle, seen_at_random, squared
+    from sinefield.priors.data import middle, random_mask, squared
     from sinefield.priors.inpaint import inpaint as complete
     from sinefield.priors.prior import load_prior
     from sinefield.reports.gallery import gallery, masked
@@ -152,39 +152,39 @@ def inpaint(
     from sinefield.training.device import available
 
     if mask is not None:
-        refuse("a mask, which says what is missing", keep=keep, seeds=seeds)
+        reject_options("a mask, which says what is missing", keep=keep, seeds=seeds)
     check_output(output) if seeds is None else sheet_path(output)
     loaded = load_prior(model, device=available(device))
     whole = read_image(picture)
-    pixels = loaded.space.size
-    truth = squared(whole, pixels, loaded.space.channels)
+    pixels = loaded.config.size
+    reference = squared(whole, pixels, loaded.config.channels)
     if mask is None:
-        tries = [seen_at_random(pixels, keep or min(100, pixels**2), seed + k) for k in range(seeds or 1)]
-        fields = [complete(loaded, truth, seen, refine=refine) for seen in tries]
+        tries = [random_mask(pixels, keep or min(100, pixels**2), seed + k) for k in range(seeds or 1)]
+        fields = [complete(loaded, reference, seen, refine=refine) for seen in tries]
     else:
         holes = read_mask(mask, whole.header.shape)
         side = min(whole.header.shape)
         tries = [~middle(holes, side)]
-        fields = [complete(loaded, squared(whole, side, loaded.space.channels), tries[0], refine=refine)]
+        fields = [complete(loaded, squared(whole, side, loaded.config.channels), tries[0], refine=refine)]
     field, found = fields[0], []
     for each in fields:
-        off = (each.render().reshape(truth.values.shape).astype(float) - truth.values) / 127.5
+        off = (each.render().reshape(reference.values.shape).astype(float) - reference.values) / 127.5
         found.append(float(np.square(off).mean()))
     if seeds is not None:
         rows = [
             {
-                f"{each.made['seen']} pixels": masked(truth.values.squeeze(), seen, truth.header),
+                f"{each.made['seen']} pixels": masked(reference.values.squeeze(), seen, reference.header),
                 f"completed, {psnr(mse):.1f} dB": each.render(parse_size(size) or 4 * pixels),
-                "the truth": truth.values.squeeze(),
+                "the truth": reference.values.squeeze(),
             }
             for each, seen, mse in zip(fields, tries, found, strict=True)
         ]
-        gallery(output, rows, truth.header)
+        gallery(output, rows, reference.header)
     elif output.suffix == ".safetensors":
         field.save(output)
     else:
         render_to(output, field, size=parse_size(size))
-    tell({**field.made, "mse": float(np.mean(found)), "file": str(output)}, as_json, quiet)
+    print_result({**field.made, "mse": float(np.mean(found)), "file": str(output)}, as_json, quiet)
 
 
 @prior.command()
@@ -214,31 +214,31 @@ def evaluate(
     if output is not None:
         sheet_path(output)
     loaded = load_prior(model, device=available(device))
-    counts = parse_counts(context) if context else [n for n in COUNTS if n <= loaded.space.size**2] or [1]
-    if max(counts) > loaded.space.size**2:
-        raise InputError(f"--context {context}: the prior's pictures have {loaded.space.size**2:,} pixels")
-    album = _album(folder, loaded.space.size, loaded.space.channels == 1, quiet)
-    if album.channels != loaded.space.channels:
+    counts = parse_counts(context) if context else [n for n in COUNTS if n <= loaded.config.size**2] or [1]
+    if max(counts) > loaded.config.size**2:
+        raise InputError(f"--context {context}: the prior's pictures have {loaded.config.size**2:,} pixels")
+    dataset = _dataset(folder, loaded.config.size, loaded.config.channels == 1, quiet)
+    if dataset.channels != loaded.config.channels:
         raise InputError(f"the prior is of colours, and {folder} holds greys alone")
-    indices = unseen(loaded, album)
-    held = len(indices) < len(album)
+    indices = unseen(loaded, dataset)
+    held = len(indices) < len(dataset)
     indices = indices[:most]
     table: dict[str, list[float]] = {name: [] for name in ("prior", "nearest neighbour", "radial basis functions")}
     say = console(quiet)
     with progress_bar(say, "evaluate") as bar:
         ways = [
-            ("prior", lambda count: errors(loaded, album, indices, count, refine=refine, seed=seed)),
-            ("nearest neighbour", lambda count: interpolation_errors("nearest", album, indices, count, seed=seed)),
-            ("radial basis functions", lambda count: interpolation_errors("rbf", album, indices, count, seed=seed)),
+            ("prior", lambda count: errors(loaded, dataset, indices, count, refine=refine, seed=seed)),
+            ("nearest neighbour", lambda count: interpolation_errors("nearest", dataset, indices, count, seed=seed)),
+            ("radial basis functions", lambda count: interpolation_errors("rbf", dataset, indices, count, seed=seed)),
         ]
-        for done, (count, (name, judge)) in enumerate(product(counts, ways)):
+        for done, (count, (name, evaluate)) in enumerate(product(counts, ways)):
             bar(done / (len(counts) * len(ways)), f"{count} pixels, {name}")
-            table[name].append(float(judge(count).mean()))
+            table[name].append(float(evaluate(count).mean()))
     if output is not None:
-        _show(output, loaded, album, indices, counts, refine, seed)
+        _show(output, loaded, dataset, indices, counts, refine, seed)
     result = {"pictures": len(indices), "held_out": held, "context": counts, "mse": table}
     if as_json:
-        tell(result, as_json, quiet)
+        print_result(result, as_json, quiet)
     elif not quiet:
         which = "held out" if held else "of the folder"
         shown = Table(title=f"mean squared error on [-1, 1], {len(indices)} pictures {which}", box=None)
@@ -270,9 +270,9 @@ def sample(
     _check_codes(loaded)
     fields = [loaded.field(code) for code in loaded.sample(count, seed)]
     columns = min(count, 8)
-    rendered = [field.render(parse_size(size) or 2 * loaded.space.size) for field in fields]
+    rendered = [field.render(parse_size(size) or 2 * loaded.config.size) for field in fields]
     tiles(output, [rendered[start : start + columns] for start in range(0, count, columns)], fields[0].header)
-    tell({"file": str(output), "pictures": count, "seed": seed}, as_json, quiet)
+    print_result({"file": str(output), "pictures": count, "seed": seed}, as_json, quiet)
 
 
 @prior.command()
@@ -299,39 +299,39 @@ def interpolate(
 
     loaded = load_prior(model, device=available(device))
     _check_codes(loaded)
-    pixels = loaded.space.size
-    ends = [squared(read_image(picture), pixels, loaded.space.channels) for picture in (one, other)]
+    pixels = loaded.config.size
+    ends = [squared(read_image(picture), pixels, loaded.config.channels) for picture in (one, other)]
     everything = np.ones((pixels, pixels), dtype=bool)
     seen = [observed(end, everything, pixels) for end in ends]
     first, last = (loaded.infer(x.to(device), values.to(device), refine)[0] for x, values in seen)
     between = [loaded.field(first + (last - first) * k / (count - 1)) for k in range(count)]
     rendered = [field.render(parse_size(size) or 2 * pixels) for field in between]
     tiles(output, [rendered], between[0].header)
-    tell({"file": str(output), "pictures": count}, as_json, quiet)
+    print_result({"file": str(output), "pictures": count}, as_json, quiet)
 
 
 def _show(
     output: Path,
     loaded: Prior,
-    album: Album,
+    dataset: ImageDataset,
     indices: NDArray[np.int64],
     counts: list[int],
     refine: int | None,
     seed: int,
 ) -> None:
     """A row for each of some pictures: for each count what is seen and the picture of it, four times as large."""
-    from sinefield.priors.data import seen_at_random
+    from sinefield.priors.data import random_mask
     from sinefield.priors.inpaint import inpaint as complete
     from sinefield.reports.gallery import gallery, masked
 
     rows = []
     for index in indices[:ROWS]:
-        picture, row = album.signal(int(index)), {}
+        picture, row = dataset.signal(int(index)), {}
         shown = picture.values.squeeze()
         for count in counts:
-            seen = seen_at_random(album.size, count, seed + int(index))
+            seen = random_mask(dataset.size, count, seed + int(index))
             row[f"{count} pixels"] = masked(shown, seen, picture.header)
-            row[f"of {count}"] = complete(loaded, picture, seen, refine=refine).render(4 * album.size)
+            row[f"of {count}"] = complete(loaded, picture, seen, refine=refine).render(4 * dataset.size)
         rows.append(row | {"the truth": shown})
     gallery(output, rows, picture.header)
 
@@ -340,10 +340,10 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _board(log_dir: Path, album: Album) -> AbstractContextManager[Log]:
+def _board(log_dir: Path, dataset: ImageDataset) -> AbstractContextManager[Log]:
     from sinefield.reports.board import board
 
-    return board(log_dir, album)
+    return board(log_dir, dataset)
 
 
 def _check_codes(loaded: Prior) -> None:
@@ -351,14 +351,16 @@ def _check_codes(loaded: Prior) -> None:
         raise InputError("a meta-learned start has no codes; use it as sinefield fit --prior")
 
 
-def _album(folder: Path, size: int, greys: bool, quiet: bool) -> Album:
+def _dataset(folder: Path, size: int, grays: bool, quiet: bool) -> ImageDataset:
     """The pictures of a folder; those that cannot be read are named."""
-    from sinefield.priors.data import read_album
+    from sinefield.priors.data import read_image_dataset
 
     with progress_bar(console(quiet), "read") as bar:
-        album = read_album(folder, size, greys=greys, progress=bar)
-    for _, reason in album.skipped[:5]:
+        dataset = read_image_dataset(folder, size, grays=grays, progress=bar)
+    for _, reason in dataset.skipped[:5]:
         warnings.warn(f"skipped: {reason}", stacklevel=2)
-    if len(album.skipped) > 1:
-        warnings.warn(f"{len(album.skipped)} of {len(album.skipped) + len(album)} pictures were skipped", stacklevel=2)
-    return album
+    if len(dataset.skipped) > 1:
+        warnings.warn(
+            f"{len(dataset.skipped)} of {len(dataset.skipped) + len(dataset)} pictures were skipped", stacklevel=2
+        )
+    return dataset

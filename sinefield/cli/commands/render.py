@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, parse_crop, parse_size, progress_bar, refuse, tell
+from sinefield.cli.console import console, parse_crop, parse_size, print_result, progress_bar, reject_options
 from sinefield.cli.options import Device, FieldFile, Json, Quiet, Size
 
 
@@ -33,7 +33,7 @@ def render(
         float | None, typer.Option("--rate", "--fps", help="Samples or frames for each second of the signal.")
     ] = None,
     slow: Annotated[float, typer.Option(help="Play a video or a sound so many times slower.")] = 1.0,
-    layer: Annotated[
+    quantity: Annotated[
         str,
         typer.Option(
             help="value, gradient, laplacian, along one axis: dt, dy, dx, …; normal or curvature of the levels."
@@ -56,7 +56,7 @@ def render(
     A derivative is written as its numbers to .npy and .tif, in value per unit of coordinate; to any other picture or
     video as greys: the gradient's magnitude, or the others with zero at mid-grey.
     """
-    from sinefield.field.evaluate import layer_of
+    from sinefield.field.evaluate import quantity_of
     from sinefield.field.export import render_at, render_mesh, render_to, render_views
     from sinefield.field.field import load
     from sinefield.files import check_output
@@ -65,27 +65,27 @@ def render(
 
     check_output(output)
     loaded = load(field, device=available(device))
-    layer_of(layer, loaded.header.domain)
+    quantity_of(quantity, loaded.header.domain)
     start = time.perf_counter()
     kind = kind_of(output)
     if kind != "shape":
-        refuse(f"{output.name}, which is no mesh", level=level, resolution=resolution)
+        reject_options(f"{output.name}, which is no mesh", level=level, resolution=resolution)
     with progress_bar(console(quiet), "render") as bar:
         if kind == "shape" and at is None:
-            refuse("a mesh; give a --resolution", size=size, scale=scale, crop=crop, rate=rate)
-            refuse("a mesh, which has its normals anyway", layer=None if layer == "value" else layer)
+            reject_options("a mesh; give a --resolution", size=size, scale=scale, crop=crop, rate=rate)
+            reject_options("a mesh, which has its normals anyway", quantity=None if quantity == "value" else quantity)
             shape = render_mesh(output, loaded, level, resolution, lambda done: bar(done, ""))
         elif at is not None:
-            shape = render_at(output, loaded, at, layer, lambda done: bar(done, ""))
+            shape = render_at(output, loaded, at, quantity, lambda done: bar(done, ""))
         elif loaded.header.kind == "shape" and kind == "image":
             seen = "a picture of a shape, which is seen whole"
-            refuse(seen, scale=scale, crop=crop, rate=rate, layer=None if layer == "value" else layer)
+            reject_options(seen, scale=scale, crop=crop, rate=rate, quantity=None if quantity == "value" else quantity)
             shape = render_views(output, loaded, parse_size(size), up, lambda done: bar(done, ""))
         else:
             shape = render_to(
                 output,
                 loaded,
-                layer,
+                quantity,
                 size=parse_size(size),
                 scale=scale,
                 crop=parse_crop(crop),
@@ -94,4 +94,4 @@ def render(
                 progress=lambda done: bar(done, ""),
             )
     seconds = round(time.perf_counter() - start, 3)
-    tell({"file": str(output), "layer": layer, "shape": list(shape), "seconds": seconds}, as_json, quiet)
+    print_result({"file": str(output), "layer": quantity, "shape": list(shape), "seconds": seconds}, as_json, quiet)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sinefield.cli.console import console, progress_bar, tell
+from sinefield.cli.console import console, print_result, progress_bar
 from sinefield.cli.options import Device, Json, Quiet
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def reproduce(
     if as_json:
         rows: list[dict[str, Any]] = [row._asdict() for report in reports for row in report.rows]
         said = {report.name: report.verdicts for report in reports}
-        tell({"page": str(page), "rows": rows, "verdicts": said, "trouble": trouble}, as_json, quiet)
+        print_result({"page": str(page), "rows": rows, "verdicts": said, "trouble": trouble}, as_json, quiet)
     elif not quiet:
         for report in reports:
             Console().print(f"\n[bold]{report.name}")

@@ -10,12 +10,12 @@ import typer
 from sinefield.cli.console import (
     console,
     field_path,
-    follow_steps,
     parse_omega,
-    parse_place,
+    parse_position,
+    print_field_result,
     progress_bar,
-    refuse,
-    tell_of,
+    reject_options,
+    step_progress,
 )
 from sinefield.cli.options import Activation, Checkpoint, Device, Json, Quiet, Resume, Seconds, Seed, Steps
 from sinefield.errors import InputError
@@ -39,7 +39,7 @@ def solve(
     waves: Annotated[int | None, typer.Option(min=1, help="Of poisson: half waves along each side; 1.")] = None,
     points: Annotated[int | None, typer.Option(min=16, help="Points in a step; 1,024.")] = None,
     activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
-    optimiser: Annotated[str, typer.Option(help="natural, soap, adam or lbfgs.")] = "natural",
+    optimizer: Annotated[str, typer.Option(help="natural, soap, adam or lbfgs.")] = "natural",
     width: Annotated[int, typer.Option(min=1, help="Units in a hidden layer.")] = 64,
     depth: Annotated[int, typer.Option(min=0, help="Hidden layers after the first.")] = 2,
     omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer.")] = "auto",
@@ -66,7 +66,7 @@ def solve(
     from sinefield.tasks.solve import STEPS as STEPS_OF_OPTIMISERS
     from sinefield.tasks.solve import solve as solve_problem
 
-    at = None if source is None else parse_place(source)
+    at = None if source is None else parse_position(source)
     every: dict[str, dict[str, Any]] = {
         "poisson": {"waves": waves},
         "helmholtz": {"velocity": velocity, "wavenumber": wavenumber, "source": at},
@@ -76,7 +76,7 @@ def solve(
     if equation not in every:
         raise InputError(f"there is no equation {equation!r}; choose from {', '.join(every)}")
     given = {name: value for options in every.values() for name, value in options.items() if value is not None}
-    refuse(equation, **{name: value for name, value in given.items() if name not in every[equation]})
+    reject_options(equation, **{name: value for name, value in given.items() if name not in every[equation]})
     pose: Any = {
         "poisson": problems.square,
         "helmholtz": problems.helmholtz,
@@ -94,7 +94,7 @@ def solve(
         field = solve_problem(
             problem,
             activation=activation,
-            optimiser=optimiser,
+            optimizer=optimizer,
             width=width,
             depth=depth,
             omega=parse_omega(omega),
@@ -105,7 +105,7 @@ def solve(
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=follow_steps(bar, steps, seconds, STEPS_OF_OPTIMISERS.get(optimiser)),
+            progress=step_progress(bar, steps, seconds, STEPS_OF_OPTIMISERS.get(optimizer)),
         )
     field.save(target)
     written = None
@@ -114,4 +114,4 @@ def solve(
 
         with progress_bar(say, "report") as bar:
             written = solution_report(report, field, problem, lambda done: bar(done, ""))
-    tell_of(field, target, written, as_json, quiet)
+    print_field_result(field, target, written, as_json, quiet)

@@ -95,7 +95,7 @@ class Jacobian:
         return found
 
 
-def linearised(
+def linearize(
     function: nn.Module, constraints: Sequence[Constraint], batches: Sequence[Batch]
 ) -> tuple[Tensor, dict[str, float], Jacobian]:
     """The residuals of a batch for each constraint, times the roots of their weights, so that the loss is their square.

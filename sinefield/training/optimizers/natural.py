@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from sinefield.constraints.constraint import Constraint
 from sinefield.networks import Network
-from sinefield.training.optimizers.jacobian import Columns, linearised
+from sinefield.training.optimizers.jacobian import Columns, linearize
 
 DAMPING, NOISE, MOMENTUM, WARM = 1e-6, 100.0, 0.9, 10
 """λ as a share of the mean of the kernel's diagonal, at least, and as so many times the loss; μ; and the steps over
@@ -56,7 +56,7 @@ class Natural(Optimizer):
         group = self.param_groups[0]
         device = next(function.parameters()).device
         batches = [constraint.sampler(step).to(device) for constraint in constraints]
-        residual, terms, jacobian = linearised(function, constraints, batches)
+        residual, terms, jacobian = linearize(function, constraints, batches)
         last: Columns = {each: self.state[each].get("last", torch.zeros_like(each)) for each in function.parameters()}
         residual = residual - MOMENTUM * jacobian.along(last)
         kernel = jacobian.kernel()

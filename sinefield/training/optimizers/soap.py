@@ -49,9 +49,9 @@ class Soap(Optimizer):
         parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
         lr: float,
         held: int = 100,
-        widest: int = WIDEST,
+        max_side: int = WIDEST,
     ):
-        super().__init__(parameters, {"lr": lr, "held": held, "widest": widest})
+        super().__init__(parameters, {"lr": lr, "held": held, "widest": max_side})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -75,13 +75,13 @@ def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dic
     state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
 
 
-def _beginning(parameter: Tensor, gradient: Tensor, widest: int) -> dict[str, Any]:
+def _beginning(parameter: Tensor, gradient: Tensor, max_side: int) -> dict[str, Any]:
     rows, columns = gradient.shape
     state = {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
     state["average"] = parameter.detach().clone()
-    if min(rows, columns) > NARROW and rows <= widest:  # the covariance of a narrow matrix's rows has no full rank
+    if min(rows, columns) > NARROW and rows <= max_side:  # the covariance of a narrow matrix's rows has no full rank
         state["left"] = gradient.new_zeros(rows, rows)
-    if 1 < columns <= widest:
+    if 1 < columns <= max_side:
         state["right"] = gradient.new_zeros(columns, columns)
     return state
 
@@ -136,13 +136,13 @@ def _turn(state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def averaged(optimiser: Soap) -> Iterator[None]:
+def averaged(optimizer: Soap) -> Iterator[None]:
     """The averaged weights for as long as the block lasts."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"] if optimiser.state[p]]
+    parameters = [p for group in optimizer.param_groups for p in group["params"] if optimizer.state[p]]
     raw = [parameter.detach().clone() for parameter in parameters]
     with torch.no_grad():
         for parameter in parameters:
-            parameter.copy_(optimiser.state[parameter]["average"])
+            parameter.copy_(optimizer.state[parameter]["average"])
     try:
         yield
     finally:
