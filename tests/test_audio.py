@@ -79,7 +79,7 @@ def test_the_derivative_of_a_sound_is_per_second():
 
 def test_a_crop_is_in_seconds():
     signal = from_waveform(np.arange(1000, dtype=np.float32)[:, None], 100)
-    part = sf.signals.cropped(signal, [(1.5, 3)])
+    part = sf.signals.crop(signal, [(1.5, 3)])
     assert part.samples.tolist() == list(range(150, 300))
     assert part.at(np.array([0]))[0][0, 0] == pytest.approx(1.5)
 

@@ -246,7 +246,7 @@ def test_what_is_not_for_shapes_is_refused():
     with pytest.raises(sf.InputError, match="fit_shape"):
         sf.fit(cloud)
     with pytest.raises(sf.InputError, match="fitted whole"):
-        sf.cropped(cloud, [(0, 1)] * 3)
+        sf.crop(cloud, [(0, 1)] * 3)
 
 
 def test_a_ball_looks_round_from_everywhere():

@@ -153,27 +153,27 @@ def test_an_order_is_uniform():
 
 def test_a_crop_of_a_signal_keeps_its_coordinates():
     signal = sf.from_array(np.arange(600.0).reshape(20, 30), origin=(100, 0), step=(10, 1))
-    part = sf.cropped(signal, [(120, 160), (None, 7)])
+    part = sf.crop(signal, [(120, 160), (None, 7)])
     assert np.array_equal(part.samples, signal.samples[2:6, :7])
     assert np.allclose(part.at(np.array([0, 27]))[0], [[120, 0], [150, 6]])
     for crop, says in (([(0, 50), (None, None)], "outside axis 'x0'"), ([(None, None)], "1 ranges")):
         with pytest.raises(sf.InputError, match=says):
-            sf.cropped(signal, crop)
+            sf.crop(signal, crop)
 
 
 def test_a_crop_of_scattered_samples_is_what_lies_inside():
     coords = np.random.default_rng(0).random((500, 2))
-    part = sf.cropped(sf.from_points(coords, coords[:, 0]), [(0.2, 0.5), (None, 0.9)])
+    part = sf.crop(sf.from_points(coords, coords[:, 0]), [(0.2, 0.5), (None, 0.9)])
     inside = (coords[:, 0] >= 0.2) & (coords[:, 0] < 0.5) & (coords[:, 1] < 0.9)
     assert np.array_equal(part.coords, coords[inside])
     assert np.array_equal(part.samples, coords[inside, 0])
     with pytest.raises(sf.InputError, match="no sample"):
-        sf.cropped(part, [(0.6, 0.7), (None, None)])
+        sf.crop(part, [(0.6, 0.7), (None, None)])
 
 
 def test_a_view_of_a_mapped_array_is_not_copied(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(10_000, dtype=np.float32).reshape(100, 100))
-    part = sf.cropped(sf.from_array(np.load(tmp_path / "a.npy", mmap_mode="r")), [(10, 20), (30, 50)])
+    part = sf.crop(sf.from_array(np.load(tmp_path / "a.npy", mmap_mode="r")), [(10, 20), (30, 50)])
     assert part.values.base is not None
     x, values = part.at(np.array([0, 21]))
     assert x.tolist() == [[10, 30], [11, 31]]

@@ -22,7 +22,7 @@ from sinefield.experiments.experiment import (
     outcome,
 )
 from sinefield.reports.figures import figure_at
-from sinefield.signals import Signal, cropped
+from sinefield.signals import Signal, crop
 from sinefield.signals.formats import read
 from sinefield.tasks.fit import fit
 
@@ -51,7 +51,7 @@ def trials(setting: Setting) -> list[Trial]:
 def _of(name: str, setting: Setting) -> list[Trial]:
     signal = read(str(setting.given(SOUNDS[name])))
     if setting.small:
-        signal = cropped(signal, [PART[name]])
+        signal = crop(signal, [PART[name]])
 
     def run(network: str, recipe: str, options: Options) -> Outcome:
         field = fit(signal, activation=network, recipe=recipe, **options)

@@ -22,7 +22,7 @@ from sinefield.experiments.experiment import (
     outcome,
 )
 from sinefield.reports.figures import figure_at, picture_at
-from sinefield.signals import cropped
+from sinefield.signals import crop
 from sinefield.signals.formats import read
 from sinefield.tasks.fit import fit
 
@@ -38,7 +38,7 @@ PART = [(0.0, 1.6), (96, 176), (265, 375)]
 
 def trials(setting: Setting) -> list[Trial]:
     path = str(setting.given(BIKES))
-    signal = cropped(read(path), PART) if setting.small else read(path)
+    signal = crop(read(path), PART) if setting.small else read(path)
     middle, (t, y, x) = signal.header.shape[0] // 2, signal.header.domain.centers(signal.header.shape)
     plane = np.stack(np.meshgrid(t[middle], y, x, indexing="ij"), axis=-1).reshape(-1, 3)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sinefield.errors import InputError
 from sinefield.signals import array, audio, image, surface, video
 from sinefield.signals import table
-from sinefield.signals.signal import Crop, Header, Signal, cropped
+from sinefield.signals.signal import Crop, Header, Signal
+from sinefield.signals.signal import crop as crop_signal
 
 OPTIONS = {
     "image": ("size",),
@@ -72,7 +73,7 @@ def read(
             signal = surface.read_surface(source, points=points)
         case _:
             signal = table.read_points(source, coordinates, values)
-    return signal if crop is None else cropped(signal, crop)
+    return signal if crop is None else crop_signal(signal, crop)
 
 
 def kind_of(source: str | Path) -> str:

@@ -157,15 +157,15 @@ def crop(signal: Signal, ranges: Crop) -> Signal:
     if header.kind == "shape":
         raise InputError(f"{signal.name} is a shape, which is fitted whole; a crop is for other signals")
     if signal.coords is None:
-        parts = crop_cells(header, crop)
+        parts = crop_cells(header, ranges)
         lower, upper = crop_bounds(header, parts)
         shape = tuple(part.stop - part.start for part in parts)
         domain = box(lower, upper, header.domain.axes, header.domain.units)
         return replace(signal, values=signal.values[parts], header=replace(header, domain=domain, shape=shape))
-    check_crop(header.domain, crop)
+    check_crop(header.domain, ranges)
     bounds = [
         (low if start is None else start, math.nextafter(high, math.inf) if stop is None else stop)
-        for (start, stop), low, high in zip(crop, header.domain.lower, header.domain.upper, strict=True)
+        for (start, stop), low, high in zip(ranges, header.domain.lower, header.domain.upper, strict=True)
     ]
     inside = np.all([(x >= a) & (x < b) for x, (a, b) in zip(signal.coords.T, bounds, strict=True)], axis=0)
     if not inside.any():
