@@ -53,6 +53,10 @@ class Registry(Mapping[str, T]):
         self._items[name] = item
         return item
 
+    def remove(self, name: str) -> None:
+        """Remove an object, such as one that a test has added."""
+        del self._items[name]
+
     def find(self, name: str) -> T:
         """Return the object with a name that a user chose.
 

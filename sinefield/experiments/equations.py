@@ -75,7 +75,7 @@ def draw(path: Path, shown: Shown) -> None:
 
 def _plane(problem: Problem) -> Array:
     """Points (n, d) of what is drawn: of the last time, where there is one."""
-    domain = problem.seen or problem.domain
+    domain = problem.display_domain or problem.domain
     last = [[high] for high in domain.upper[:-2]]
     axes = [np.linspace(domain.lower[k], domain.upper[k], SIDE) for k in (-2, -1)]
     return np.stack(np.meshgrid(*last, *axes, indexing="ij"), axis=-1).reshape(-1, domain.dim)

@@ -1,8 +1,9 @@
-"""Functions that return the constraints of a problem, with its solution where that is known."""
+"""Boundary value problems: constraints on a field with a reference solution where one is known.
 
-from sinefield.constraints.regression import regression as regression
-from sinefield.problems.eikonal import eikonal as eikonal
-from sinefield.problems.helmholtz import helmholtz as helmholtz
-from sinefield.problems.poisson import poisson as poisson
+The functions have the names of their modules and are imported from these, as in
+`from sinefield.problems.helmholtz import helmholtz`, or are found by name in `EQUATIONS`.
+"""
+
+from sinefield.problems.problem import EQUATIONS as EQUATIONS
 from sinefield.problems.problem import Problem as Problem
-from sinefield.problems.wave import wave as wave
+from sinefield.problems.problem import register_equation as register_equation

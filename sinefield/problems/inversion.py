@@ -1,7 +1,7 @@
-"""The speed of a medium from waves that were measured in it (Sitzmann et al. 2020, section 4.3 and supplement).
+"""Full-waveform inversion: the wave speed of a medium from measured waves (Sitzmann et al. 2020, section 4.3).
 
-The waves of N sources satisfy the Helmholtz equation in a medium of squared slowness m, and are known at receivers.
-Both are fields: what the receivers miss pulls at m through the equation.
+The waves of N sources satisfy the Helmholtz equation in a medium of squared slowness m and are measured at receivers.
+Waves and medium are both represented by fields, and the residual of the equation couples them.
 """
 
 from __future__ import annotations
@@ -15,29 +15,42 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from sinefield.constraints.constraint import Constraint
+from sinefield.constraints.constraint import Constraint, Residual
+from sinefield.domain import Domain
 from sinefield.errors import InputError, one_line
 from sinefield.files import check_input
 from sinefield.jets import Jet
-from sinefield.problems.helmholtz import LAYER, USUAL, Slowness, finite_differences, hankel, outward, plane, slowness
-from sinefield.sampling.batch import Batch
+from sinefield.problems.helmholtz import (
+    LAYER,
+    TYPICAL_VALUE,
+    Slowness,
+    finite_differences,
+    hankel,
+    plane,
+    pml_laplacian,
+    slowness,
+)
+from sinefield.sampling.batch import Batch, Sampler
 from sinefield.sampling.collocation import boundary, sobol
 
-MEASURED = 1.0
-"""The weight of what was measured."""
+DATA_WEIGHT = 1.0
+"""Weight of the measured data in the loss."""
+
+BOUNDARY_POINTS = 16
+"""Number of points per step on the outer boundary."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Waves as they were measured, on the plane of `sinefield.problems.helmholtz`.
+    """Measured waves, in the plane of `sinefield.problems.helmholtz`.
 
     Attributes:
-        sources: places (y, x) of N sources.
-        receivers: places of R receivers (R, 2).
-        data: real and imaginary part of each source's wave there (R, 2N).
-        wavenumber: k where c = 1, in 1/m.
-        slowness: the medium's m, where it is known, to judge by.
-        name: where it came from.
+        sources: Positions (y, x) of N sources, in m.
+        receivers: Positions of R receivers (R, 2), in m.
+        data: Real and imaginary part of the wave of each source at each receiver (R, 2N).
+        wavenumber: Wavenumber k where c = 1 m/s, in 1/m.
+        slowness: Squared slowness m of the medium, where it is known; used to evaluate the error.
+        name: Name of the survey in messages and files.
     """
 
     sources: Sequence[tuple[float, float]]
@@ -48,49 +61,54 @@ class Survey:
     name: str = "survey"
 
     def __post_init__(self) -> None:
-        if self.data.shape != (len(self.receivers), 2 * len(self.sources)) or not self.data.size:
+        expected = (len(self.receivers), 2 * len(self.sources))
+        if self.data.shape != expected or not self.data.size:
             raise InputError(
-                f"{self.name}: {len(self.sources)} sources and {len(self.receivers)} receivers have data of the shape "
-                f"({len(self.receivers)}, {2 * len(self.sources)}); found {self.data.shape}"
+                f"{self.name}: data of {len(self.sources)} sources and {len(self.receivers)} receivers must have the "
+                f"shape {expected}; found {self.data.shape}"
             )
         if not np.isfinite(self.data).all():
-            raise InputError(f"{self.name}: the data are not all finite numbers")
+            raise InputError(f"{self.name}: data must be finite numbers")
         coords = np.concatenate([np.asarray(self.sources), self.receivers])
         if not (np.abs(coords) < 1 - LAYER).all():
-            raise InputError(f"{self.name}: sources and receivers lie between -0.5 and 0.5 along each axis")
+            raise InputError(f"{self.name}: sources and receivers must lie between -0.5 and 0.5 m along each axis")
 
 
 def read_survey(path: Path) -> Survey:
-    """The official experiment's file: `source` (N, 2) and `receivers` (R, 2) as (x, y), and complex `rec_val` (R, N).
+    """Read a survey in the MATLAB format of the official code.
+
+    Args:
+        path: File with `source` (N, 2) and `receivers` (R, 2) as (x, y), and complex `rec_val` (R, N).
 
     Raises:
-        InputError: no such file, no MATLAB file, or one without these.
+        InputError: The file does not exist, is not a MATLAB file, or lacks one of these variables.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     check_input(path)
     try:
-        read = loadmat(path)
-        sources, receivers, values = (read[name] for name in ("source", "receivers", "rec_val"))
+        variables = loadmat(path)
+        sources, receivers, values = (variables[name] for name in ("source", "receivers", "rec_val"))
     except (MatReadError, ValueError, NotImplementedError, TypeError, OSError) as error:
-        raise InputError(f"{path} is no MATLAB file that can be read ({one_line(error)})") from error
+        raise InputError(f"{path} is not a readable MATLAB file ({one_line(error)})") from error
     except KeyError as error:
-        raise InputError(f"{path} has no {error}; a survey holds source, receivers and rec_val") from error
+        raise InputError(f"{path} has no {error}; a survey has source, receivers and rec_val") from error
     data = np.stack([values.real, values.imag], axis=-1).reshape(len(values), -1).astype(np.float64)
     coords = [tuple(map(float, position[::-1])) for position in sources]
     return Survey(coords, np.ascontiguousarray(receivers[:, ::-1], dtype=np.float64), data, name=path.stem)  # type: ignore[arg-type]
 
 
 def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.35),), side: int = 12) -> Survey:
-    """Waves by finite differences, known on a grid of `side` by `side` points between -0.4 and 0.4.
+    """Simulate a survey by finite differences, with a square grid of receivers between -0.4 and 0.4 m.
 
     Args:
         velocity: "square" or "circle", as for `sinefield.problems.helmholtz.slowness`.
-        sources: their places (y, x).
+        sources: Positions (y, x) of the sources, in m.
+        side: Number of receivers along each side of the grid.
 
     Raises:
-        InputError: another velocity.
+        InputError: `velocity` is unknown.
     """
     m, axis = slowness(velocity), np.linspace(-0.4, 0.4, side)
     receivers = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -100,47 +118,67 @@ def simulated(velocity: str, sources: Sequence[tuple[float, float]] = ((0.0, -0.
 
 
 def inversion(survey: Survey, *, size: int = 1024, seed: int = 0) -> list[Constraint]:
-    """The constraints on the scattered waves v and, as the last channel, log c, where m = 1/c² is positive so.
+    """Constraints on the scattered waves v of N sources and on log c of the medium.
 
-        Δv + k² m v = k² (1 - m) u₀   and   u₀ + v = what was measured
+        Δv + k² m v = k² (1 - m) u₀   and   u₀ + v = data at the receivers
 
-    where u₀ is the wave of a source in the uniform medium: v is smooth, and zero where there is nothing to be found.
+    Here u₀ is the wave of a source in a uniform medium. The scattered wave v is smooth at the source, and zero if the
+    medium is uniform. The field has 2N + 1 channels: the real and the imaginary part of each v, and log c, from which
+    m = exp(-2 log c) is positive.
 
     Args:
-        size: points of the equation in a step, each for one of the sources.
-        seed: of these.
+        survey: Measured waves.
+        size: Number of collocation points of the equation per step; a source is drawn for each of them.
+        seed: Seed of the collocation points.
 
-    Source: the scattered-field form, as in Colton and Kress, "Inverse acoustic and electromagnetic scattering theory".
+    Source: scattered-field form, Colton and Kress, "Inverse acoustic and electromagnetic scattering theory".
     """
     sources, domain, k = list(survey.sources), plane(), survey.wavenumber
-    waves = 2 * len(sources)
-    everywhere = sobol(domain, size, seed=seed)
-    first = np.stack([hankel(survey.receivers, source, k) for source in sources], axis=1)
-    scattered = survey.data - np.stack([first.real, first.imag], axis=-1).reshape(survey.data.shape)
-    known = Batch(torch.from_numpy(survey.receivers), torch.from_numpy(scattered))
+    parts = 2 * len(sources)
+    incident = np.stack([hankel(survey.receivers, source, k) for source in sources], axis=1)
+    scattered = survey.data - np.stack([incident.real, incident.imag], axis=-1).reshape(survey.data.shape)
+    measured = Batch(torch.from_numpy(survey.receivers), torch.from_numpy(scattered))
 
-    def points(step: int) -> Batch:
-        """Half of them within the receivers' square; as the target, the number of a source and its u₀."""
+    def misfit(jet: Jet, batch: Batch) -> Tensor:
+        assert batch.target is not None
+        return (jet.value[:, :parts] - batch.target.to(jet.value)) / TYPICAL_VALUE
+
+    points = _points(domain, sources, k, size, seed=seed)
+    return [
+        Constraint("equation", points, _scattering(len(sources), k), order=2, hessian=True),
+        Constraint(
+            "outer boundary",
+            boundary(domain, BOUNDARY_POINTS, seed=seed),
+            lambda jet, batch: jet.value[:, :parts],
+        ),
+        Constraint("data", lambda step: measured, misfit, weight=DATA_WEIGHT),
+    ]
+
+
+def _points(domain: Domain, sources: list[tuple[float, float]], k: float, size: int, *, seed: int) -> Sampler:
+    """Sobol points, half of them in the interior; the target (n, 3) is the index of a random source and its u₀."""
+    everywhere = sobol(domain, size, seed=seed)
+
+    def batch(step: int) -> Batch:
         x, random = everywhere(step).x.clone(), np.random.default_rng((seed, step, 23))
         x[: size // 2] *= 1 - LAYER
-        one = random.integers(0, len(sources), size)
-        u = hankel(x.numpy(), np.asarray(sources)[one], k)
-        return Batch(x, torch.from_numpy(np.stack([one, u.real, u.imag], axis=1)))
+        index = random.integers(0, len(sources), size)
+        u = hankel(x.numpy(), np.asarray(sources)[index], k)
+        return Batch(x, torch.from_numpy(np.stack([index, u.real, u.imag], axis=1)))
 
-    def equation(jet: Jet, batch: Batch) -> Tensor:
+    return batch
+
+
+def _scattering(n_sources: int, k: float) -> Residual:
+    """Residual (n, 2) of the equation of the scattered wave, of the source whose index is in the target."""
+
+    def residual(jet: Jet, batch: Batch) -> Tensor:
         assert batch.target is not None
-        one, m = batch.target[:, :1].long(), torch.exp(-2 * jet.value[:, waves:])
-        v, spread = (each.take_along_dim(one, dim=1) for each in outward(jet.channels(slice(0, waves)), batch.x))
+        index, m = batch.target[:, :1].long(), torch.exp(-2 * jet.value[:, 2 * n_sources :])
+        fields = pml_laplacian(jet.channels(slice(0, 2 * n_sources)), batch.x)
+        v, laplacian = (each.take_along_dim(index, dim=1) for each in fields)
         u = torch.view_as_complex(batch.target[:, None, 1:].contiguous()).to(v)
-        c = spread + k**2 * (m * v + (m - 1) * u)
-        return torch.view_as_real(c).flatten(1) / (USUAL * k**2)
+        c = laplacian + k**2 * (m * v + (m - 1) * u)
+        return torch.view_as_real(c).flatten(1) / (TYPICAL_VALUE * k**2)
 
-    def measured(jet: Jet, batch: Batch) -> Tensor:
-        assert batch.target is not None
-        return (jet.value[:, :waves] - batch.target.to(jet.value)) / USUAL
-
-    return [
-        Constraint("equation", points, equation, order=2, hessian=True),
-        Constraint("edge", boundary(domain, 16, seed=seed), lambda jet, batch: jet.value[:, :waves]),
-        Constraint("data", lambda step: known, measured, weight=MEASURED),
-    ]
+    return residual

@@ -13,28 +13,31 @@ from sinefield.errors import InputError
 from sinefield.jets import Jet
 from sinefield.jets.operators import laplacian
 from sinefield.networks.hard_constraint import ZeroOnBox
-from sinefield.problems.problem import Problem, random_points
+from sinefield.problems.problem import Problem, random_points, register_equation
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import sobol
 
 
+@register_equation("poisson")
 def poisson(waves: int = 1, *, size: int = 1024, seed: int = 0) -> Problem:
-    """Δu = f on the unit square and u = 0 on its border, where u = sin(nπy) sin(nπx) is the solution.
+    """Poisson's equation Δu = f on the unit square, with u = 0 on the boundary.
+
+    The solution is u = sin(nπy) sin(nπx), and f is its Laplacian.
 
     Args:
-        waves: n, half waves along each side.
-        size: points in a step.
-        seed: of the points.
+        waves: Number n of half waves of the solution along each side of the square.
+        size: Number of collocation points per step.
+        seed: Seed of the collocation points.
 
     Raises:
-        InputError: no wave.
+        InputError: `waves` is less than 1.
 
-    >>> problem = square()
-    >>> float(problem.truth(np.array([[0.5, 0.5]]))[0, 0])
+    >>> problem = poisson()
+    >>> float(problem.reference(np.array([[0.5, 0.5]]))[0, 0])
     1.0
     """
     if waves < 1:
-        raise InputError(f"there must be one half wave or more along a side; found {waves}")
+        raise InputError(f"waves, the number of half waves along a side, must be at least 1; found {waves}")
     domain, k = box((0.0, 0.0), (1.0, 1.0), ("y", "x"), ("m", "m")), waves * np.pi
 
     def residual(jet: Jet, batch: Batch) -> Tensor:

@@ -61,7 +61,7 @@ def solution_report(
 
 def sheet(path: Path, field: Field, problem: Problem) -> None:
     """A row for each channel, or for some times: the field, the truth and what is between them; how the fit went."""
-    chosen, domain = views(field, problem), problem.seen or problem.domain
+    chosen, domain = views(field, problem), problem.display_domain or problem.domain
     columns = 3 if problem.reference is not None else 1
     with figures.figure_at(path, (3.4 * columns + 0.4, 2.9 * len(chosen) + 2.6)) as figure:
         top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[2.9 * len(chosen), 2.6])
@@ -80,7 +80,7 @@ def sheet(path: Path, field: Field, problem: Problem) -> None:
 
 def views(field: Field, problem: Problem) -> list[View]:
     """All channels of a plane, or the first at some times of what moves in one."""
-    domain = problem.seen or problem.domain
+    domain = problem.display_domain or problem.domain
     if domain.dim == 2:
         points = _grid(domain, [], SIDE)
         names = field.header.channels or ("",)
@@ -91,7 +91,7 @@ def views(field: Field, problem: Problem) -> list[View]:
 
 def film(path: Path, field: Field, problem: Problem, progress: Callable[[float], None]) -> None:
     """u over its time, or Re u exp(iωt) over two periods; blue, white and red for its sign."""
-    domain = problem.seen or problem.domain
+    domain = problem.display_domain or problem.domain
     moving = domain.dim == 3
     still = None if moving else _grid(domain, [], FINE)
     values = None if still is None else field.at(still.reshape(-1, 2))
