@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from sinefield.experiments.bench import machine, markdown
-from sinefield.problems.eikonal import travel_time
+from sinefield.problems.eikonal import eikonal
 from sinefield.problems.helmholtz import helmholtz, slowness
 from sinefield.problems.inversion import read_survey, simulated
-from sinefield.problems.poisson import square
+from sinefield.problems.poisson import poisson
 from sinefield.problems.wave import wave
 from sinefield.tasks.invert import invert
 from sinefield.tasks.solve import OPTIMIZERS, solve
@@ -33,10 +33,10 @@ def optimizers(seconds: float) -> list[dict[str, str]]:
     """Poisson's equation on the square by each optimiser, and by L-BFGS after SOAP."""
     rows = []
     for name in OPTIMIZERS:
-        made = solve(square(), optimizer=name, seconds=seconds).made
+        made = solve(poisson(), optimizer=name, seconds=seconds).made
         rows.append({"optimiser": name, "steps": str(made["steps"]), "relative L2": f"{made['relative_l2']:.1e}"})
-    half = solve(square(), optimizer="soap", seconds=seconds / 2)
-    made = solve(square(), optimizer="lbfgs", seconds=seconds / 2, like=half).made
+    half = solve(poisson(), optimizer="soap", seconds=seconds / 2)
+    made = solve(poisson(), optimizer="lbfgs", seconds=seconds / 2, like=half).made
     error = f"{made['relative_l2']:.1e}"
     return [*rows, {"optimiser": "soap, then lbfgs", "steps": str(made["steps"]), "relative L2": error}]
 
@@ -45,7 +45,7 @@ def problems(seconds: float) -> list[dict[str, str]]:
     """Each problem in the same time, beside its solution by other means."""
     rows = []
     for name, problem in {
-        "eikonal, gradient": travel_time("gradient"),
+        "eikonal, gradient": eikonal("gradient"),
         **{f"helmholtz, {velocity}": helmholtz(velocity) for velocity in ("uniform", "square", "circle")},
         **{f"wave, {velocity}": wave(velocity) for velocity in ("uniform", "square")},
     }.items():
@@ -96,7 +96,7 @@ def deepxde(seconds: float) -> list[dict[str, str]]:
                 self.model.stop_training = True
 
     rows = []
-    problem = square()
+    problem = poisson()
     assert problem.reference is not None
     assert problem.eval_points is not None
     x = problem.eval_points

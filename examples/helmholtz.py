@@ -1,10 +1,11 @@
 """Waves that leave a point in an open plane, beside Hankel's function. Run: python examples/helmholtz.py"""
 
 import sinefield as sf
+from sinefield.problems.helmholtz import helmholtz
 
 
 def main() -> None:
-    problem = sf.problems.helmholtz(wavenumber=8.0, size=256)
+    problem = helmholtz(wavenumber=8.0, size=256)
     field = sf.solve(problem, width=32, depth=1, steps=120)
     real, imaginary = field([0.0, 0.3]).tolist()
     print(f"the wave 0.3 m to the right: {real:.4f} {imaginary:+.4f}i")

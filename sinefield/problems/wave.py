@@ -237,14 +237,15 @@ def _shortest_paths(cost: Float64[np.ndarray, "h w"], start: tuple[int, int]) ->
     from scipy.sparse.csgraph import dijkstra
 
     index = np.arange(cost.size).reshape(cost.shape)
-    neighbors = [
+    steps = [
         (1.0, np.s_[:-1, :], np.s_[1:, :]),
         (1.0, np.s_[:, :-1], np.s_[:, 1:]),
         (2**0.5, np.s_[:-1, :-1], np.s_[1:, 1:]),
         (2**0.5, np.s_[:-1, 1:], np.s_[1:, :-1]),
     ]
-    rows, columns = (np.concatenate([index[each[end]].ravel() for each in neighbors]) for end in (1, 2))
-    weights = np.concatenate([(length * 0.5 * (cost[a] + cost[b])).ravel() for length, a, b in neighbors])
+    rows = np.concatenate([index[a].ravel() for _, a, _ in steps])
+    columns = np.concatenate([index[b].ravel() for _, _, b in steps])
+    weights = np.concatenate([(length * 0.5 * (cost[a] + cost[b])).ravel() for length, a, b in steps])
     graph = csr_array((weights, (rows, columns)), shape=(cost.size, cost.size))
     return np.asarray(dijkstra(graph, directed=False, indices=index[start]))
 
