@@ -27,7 +27,7 @@ def _public_names() -> dict[str, tuple[str, str]]:
 
 
 _PUBLIC = _public_names()
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:
@@ -37,7 +37,9 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     module, attribute = _PUBLIC[name]
-    found = import_module(f"{module}.{attribute}") if module == "sinefield" else getattr(import_module(module), attribute)
+    found = (
+        import_module(f"{module}.{attribute}") if module == "sinefield" else getattr(import_module(module), attribute)
+    )
     globals()[name] = found
     return found
 

@@ -1,62 +1,92 @@
-"""The command line."""
+"""The command line: its commands, and how errors are reported."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
-from sinefield.cli import commands
+from sinefield import __version__
+from sinefield.cli.commands.bench import bench
+from sinefield.cli.commands.blend import blend
+from sinefield.cli.commands.compare import compare
+from sinefield.cli.commands.fit import fit
+from sinefield.cli.commands.fit_many import fit_many
+from sinefield.cli.commands.info import info
+from sinefield.cli.commands.invert import invert
+from sinefield.cli.commands.poisson import poisson
+from sinefield.cli.commands.prior import prior
+from sinefield.cli.commands.render import render
+from sinefield.cli.commands.reproduce import reproduce
+from sinefield.cli.commands.solve import solve
 from sinefield.errors import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     help="Turn any signal into one small continuous function: sample it at any resolution, differentiate it exactly.",
 )
-for command in (
-    commands.fit,
-    commands.fit_many,
-    commands.render,
-    commands.info,
-    commands.compare,
-    commands.poisson,
-    commands.blend,
-    commands.solve,
-    commands.invert,
-    commands.reproduce,
-    commands.bench,
-):
-    app.command()(command)
-app.add_typer(commands.prior, name="prior")
 
-# click's, which newer versions of typer bring along under a name of their own
+
+def print_version(wanted: bool) -> None:
+    """Print the version and exit."""
+    if wanted:
+        print(f"sinefield {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+COMMANDS: list[Callable[..., None] | typer.Typer] = [
+    *(fit, fit_many, render, info, compare, poisson, blend),
+    *(solve, invert, prior, reproduce, bench),
+]
+for each in COMMANDS:
+    if isinstance(each, typer.Typer):
+        app.add_typer(each)
+    else:
+        app.command()(each)
+
+# the base class belongs to click, which newer versions of typer vendor under another name
 UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> NoReturn:
-    """Run a verb; what the user can mend is said in one line, with exit code 2."""
+    """Run a command; an invalid input is reported in one line with exit code 2."""
     quiet = bool({"--quiet", "-q"} & set(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], quiet))
+
+
+def run(arguments: list[str], quiet: bool = False) -> int:
+    """Run a command with arguments, and return its exit code; warnings and errors go to stderr."""
     notes = Console(stderr=True, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
-    warnings.showwarning = lambda message, *_: notes.print(f"note: {message}")
-    try:
-        code = app(standalone_mode=False) or 0
-        if code == 130:
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: notes.print(f"note: {message}")
+        try:
+            code = app(arguments, standalone_mode=False) or 0
+            if code == 130:
+                print("interrupted", file=sys.stderr)
+            return int(code)
+        except InputError as error:
+            line = " ".join(str(error).split())
+        except (KeyboardInterrupt, typer.Abort):
             print("interrupted", file=sys.stderr)
-        sys.exit(code)
-    except InputError as error:
-        line = " ".join(str(error).split())
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except UsageError as error:
-        if len(sys.argv) == 1:  # no verb: the help has been shown
-            sys.exit(0)
-        line = f"{error.format_message()} (see sinefield --help)"
-    except MemoryError:
-        line = "there is not enough memory for this; take a smaller --size, or a --crop"
+            return 130
+        except UsageError as error:
+            if not arguments:  # the help was printed
+                return 0
+            line = f"{error.format_message()} (see sinefield --help)"
+        except MemoryError:
+            line = "there is not enough memory for this; take a smaller --size, or a --crop"
     print(f"error: {line}", file=sys.stderr)
-    sys.exit(2)
+    return 2

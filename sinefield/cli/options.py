@@ -1,44 +1,135 @@
-"""Arguments and options that several verbs have."""
+"""Arguments and options that several commands share, and how their values are parsed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Picture = Annotated[str, typer.Argument(help="A picture file, or a sample: camera, astronaut, coffee, chelsea, …")]
+from sinefield.errors import InputError
+from sinefield.registry import Registry
+
+ACTIVATION_NAMES = ", ".join(Registry[Any]("activation", "sinefield.networks").declared("register_activation"))
+"""Names of the activations, read from the sources so that `--help` loads no PyTorch."""
+
+Picture = Annotated[
+    str, typer.Argument(help="Picture file, or a sample picture such as camera, astronaut, coffee or chelsea.")
+]
 Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A picture, sound, video, array (.npy, .npz), table (.csv, .parquet), scan or mesh (.ply, .obj, .stl, "
-        ".off, .glb, .xyz), or a sample picture: camera, …",
+        help="Picture, sound, video, array (.npy, .npz), table (.csv, .parquet), scan or mesh (.ply, .obj, .stl, "
+        ".off, .glb, .xyz), or a sample picture such as camera.",
     ),
 ]
-FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="A field, as `sinefield fit` writes it.")]
-Size = Annotated[str | None, typer.Option(metavar="N|WxH", help="The longest side in pixels, or width x height.")]
-Activation = "sine, relu, relu-pe, rbf, tanh, softplus, gaussian, finer or wire"
-Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 256 unless given.")]
-Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 3 unless given.")]
-FieldOut = Annotated[Path | None, typer.Option("-o", "--output", help="The field; NAME.safetensors unless given.")]
-Omega = Annotated[
-    str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is by the spectrum and the sampling rate.")
+FieldFile = Annotated[Path, typer.Argument(metavar="FIELD", help="Field file, written by `sinefield fit`.")]
+Size = Annotated[
+    str | None, typer.Option(metavar="N|WxH", help="Longest side in pixels, or width x height; resizes the picture.")
 ]
-OmegaOfDerivatives = Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 60.")]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A:B[,…]", help="Part to use: a range in coordinates for each axis, such as 10:60,20:80 or 1.5s:3s."
+    ),
+]
+Gray = Annotated[bool, typer.Option("--gray", help="Convert a color picture to grayscale first.")]
+Activation = Annotated[str, typer.Option(help=f"Activation of the network: {ACTIVATION_NAMES}.")]
+Width = Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer (default: set by the recipe).")]
+Depth = Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first (default: set by the recipe).")]
+Omega = Annotated[
+    str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto chooses it by the spectrum of the signal.")
+]
 Recipe = Annotated[
     str,
     typer.Option(
-        help="default; natural: for measurements of something smooth; small: for pictures of a thousand pixels; "
-        "paper: the official code to the letter."
+        help="default; natural, for measurements of something smooth; small, for pictures of about a thousand pixels; "
+        "paper, the settings of the official code."
     ),
 ]
-Gray = Annotated[bool, typer.Option("--grey", help="Make a colour picture grey first.")]
-Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Save the whole state there now and then.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the state in --checkpoint.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")]
-Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of weights, batches and what is held out.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, as the last line.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and the JSON if that is asked.")]
+Optimizer = Annotated[str | None, typer.Option(help="soap, adam, natural or lbfgs (default: set by the recipe).")]
+FieldOut = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Field file to write (default: NAME.safetensors).")
+]
+Checkpoint = Annotated[Path | None, typer.Option(metavar="DIR", help="Directory for periodic checkpoints.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the state in the --checkpoint directory.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Stop after this number of steps.")]
+Seconds = Annotated[float | None, typer.Option(help="Stop after this time in seconds.")]
+Psnr = Annotated[float | None, typer.Option(help="Stop at this PSNR in dB.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of weights, batches and held-out samples.")]
+Device = Annotated[str, typer.Option(help="Device: cpu, cuda, cuda:1, …")]
+Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Directory for a report with figures.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line of stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors, and the JSON object with --json.")]
+
+
+def parse_size(text: str | None) -> int | tuple[int, ...] | None:
+    """Parse "256" (the longest side), "640x480" (width x height) or "8,480,640" (one number for each axis)."""
+    if text is None:
+        return None
+    try:
+        if "x" in text:
+            width, height = text.split("x")
+            return int(height), int(width)
+        return int(text) if "," not in text else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--size {text} is no size; write 256 for the longest side, or 640x480 for both") from error
+
+
+def parse_omega(text: str) -> float | None:
+    """Parse a number or "auto"."""
+    try:
+        return None if text == "auto" else float(text)
+    except ValueError as error:
+        raise InputError(f"--omega {text} is no number; write one, or auto") from error
+
+
+def parse_crop(text: str | None) -> list[tuple[float | None, float | None]] | None:
+    """Parse "10:60,20:80" or "1.5s:3s", one range for each axis."""
+    if text is None:
+        return None
+    try:
+        ranges = [[bound.strip().removesuffix("s") for bound in part.split(":")] for part in text.split(",")]
+        return [(float(start) if start else None, float(stop) if stop else None) for start, stop in ranges]
+    except ValueError as error:
+        raise InputError(
+            f"--crop {text} is no crop; write a range for each axis, such as 10:60,20:80 (rows, columns) or 1.5s:3s"
+        ) from error
+
+
+def parse_pair(text: str, option: str) -> tuple[float, float]:
+    """Parse "0,-0.35", a position (y, x)."""
+    try:
+        y, x = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--{option} {text} is no pair of numbers; write y,x such as 0,-0.35") from error
+    return y, x
+
+
+def parse_counts(text: str) -> list[int]:
+    """Parse "10,100", a list of positive numbers."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--context {text} is no list of numbers; write 10,100,1000") from error
+    if min(counts) < 1:
+        raise InputError(f"--context {text}: each number of pixels must be at least 1")
+    return counts
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """Parse "lon,lat", a list of names."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def reject_options(applies_to: str, **given: Any) -> None:
+    """Raise InputError for the first option that was given although it does not apply.
+
+    Args:
+        applies_to: What the options apply to, such as "scans and meshes".
+        given: Values of the options by name; None for an option that was not given.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name.replace('_', '-')} applies only to {applies_to}")

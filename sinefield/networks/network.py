@@ -1,4 +1,4 @@
-"""What all networks share: they say their layers."""
+"""The interface of all networks, and the multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,21 +18,21 @@ from sinefield.networks.hard_constraint import HardConstraint
 from sinefield.networks.init import default_uniform_
 from sinefield.networks.layers import Affine, Layer, through
 
-LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), "depth": (0, 1000)}
-"""What a network's sizes may be; beyond it is a slip of the hand, and would take all memory there is."""
+SIZE_LIMITS = {"in_dim": (1, 10_000), "out_dim": (1, 100_000), "width": (1, 32_768), "depth": (0, 1000)}
+"""Smallest and largest value of each size; larger values are typing errors that would exhaust the memory."""
 
 
 class Network(nn.Module, ABC):
-    """A module that is a chain of layers, with a condition where it has one; `jets` differentiates it exactly."""
+    """A chain of layers, optionally with a hard constraint, which `sinefield.jets` differentiates exactly."""
 
     hard_constraint: HardConstraint | None = None
 
     @abstractmethod
     def layers(self) -> Sequence[Layer]:
-        """The layers as values, from input to output, holding the present parameters."""
+        """Return the layers as values, from input to output, with the current parameters."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Network:
-        # a network's own buffers are exact numbers of float64: they follow its device, not its type
+        # buffers such as the center of a domain are exact float64 numbers: they follow the device, not the type
         exact = dict(self._buffers)
         super()._apply(fn, recurse)
         for name, buffer in exact.items():
@@ -41,25 +41,38 @@ class Network(nn.Module, ABC):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Φ(x) for x (…, in_dim): (…, out_dim)."""
+        """Return Φ(x), shape (…, out_dim), for x of shape (…, in_dim)."""
         value = through(self.layers(), x)
         return value if self.hard_constraint is None else self.hard_constraint(x, value)
 
 
 @dataclass(eq=False, repr=False)
 class Perceptron(Network):
-    """A multilayer perceptron: affine, activation, `depth` more of both, and an affine layer at the end.
+    """A multilayer perceptron: an affine layer and an activation, `depth` more of both, and a last affine layer.
+
+    Subclasses are registered by `sinefield.networks.activations.register_activation`, which sets the class attributes.
 
     Args:
-        in_dim: coordinates.
-        out_dim: channels.
-        width: units in a hidden layer.
-        depth: hidden layers after the first.
-        generator: where the initial weights come from; the global generator of torch unless given.
+        in_dim: Number of coordinates.
+        out_dim: Number of channels.
+        width: Units in a hidden layer.
+        depth: Hidden layers after the first.
+        generator: Source of the initial weights; PyTorch's global generator by default.
+
+    Attributes:
+        name: Name of the activation on the command line and in field files.
+        learning_rate: Learning rate of SOAP for a network of width 256.
+        omega_from_signal: Whether ω of the first layer is chosen by the spectrum of the signal, where it is not given.
+        real: Whether all weights are real matrices, as natural gradients and stacked networks require.
 
     Raises:
-        InputError: a size that is no positive whole number.
+        InputError: A size is not a positive integer.
     """
+
+    name: ClassVar[str]
+    learning_rate: ClassVar[float]
+    omega_from_signal: ClassVar[bool] = False
+    real: ClassVar[bool] = True
 
     in_dim: int
     out_dim: int
@@ -69,13 +82,13 @@ class Perceptron(Network):
 
     def __post_init__(self, generator: Generator | None) -> None:
         super().__init__()
-        for name, (least, most) in LIMITS.items():
+        for name, (smallest, largest) in SIZE_LIMITS.items():
             try:
                 setattr(self, name, operator.index(getattr(self, name)))
             except TypeError:
                 raise InputError(f"{name} must be a whole number; it is {getattr(self, name)!r}") from None
-            if not least <= getattr(self, name) <= most:
-                raise InputError(f"{name} must be from {least} to {most:,}; it is {getattr(self, name)}")
+            if not smallest <= getattr(self, name) <= largest:
+                raise InputError(f"{name} must be from {smallest} to {largest:,}; it is {getattr(self, name)}")
         shapes = self.weight_shapes()
         self.weights = nn.ParameterList(torch.empty(shape) for shape in shapes)
         self.biases = nn.ParameterList(torch.empty(shape[0], *shape[2:]) for shape in shapes)
@@ -83,19 +96,24 @@ class Perceptron(Network):
 
     @abstractmethod
     def activation(self, index: int) -> Layer:
-        """What follows affine layer 0 … depth."""
+        """Return the layer after affine layer 0 … depth."""
+
+    @classmethod
+    def has_omega(cls) -> bool:
+        """Whether the first layer has a frequency factor ω."""
+        return "omega_first" in {each.name for each in dataclasses.fields(cls)}
 
     def weight_shapes(self) -> list[tuple[int, ...]]:
-        """(out, in, …) of every affine layer; the bias has the shape (out, …)."""
+        """Return (out, in, …) of every affine layer; the bias has the shape (out, …)."""
         sizes = [self.in_dim, *[self.width] * (self.depth + 1), self.out_dim]
         return [(after, before) for before, after in pairwise(sizes)]
 
     def affine(self, index: int) -> Affine:
-        """Affine layer 0 … depth + 1."""
+        """Return affine layer 0 … depth + 1."""
         return Affine(self.weights[index], self.biases[index])
 
     def initialize(self, generator: Generator | None) -> None:
-        """Draw the parameters; PyTorch's default unless a network has its own."""
+        """Draw the parameters, by PyTorch's default unless overridden."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
             default_uniform_(weight, weight.shape[1], generator=generator)
             default_uniform_(bias, weight.shape[1], generator=generator)
@@ -104,14 +122,14 @@ class Perceptron(Network):
         return self.chained([self.affine(index) for index in range(self.depth + 2)])
 
     def chained(self, affine: Sequence[Affine]) -> list[Layer]:
-        """The layers of a network like this one, or of many at once, with other weights."""
+        """Return the layers of a network of this architecture with the given affine layers, of one or many networks."""
         layers: list[Layer] = []
         for index, each in enumerate(affine[:-1]):
             layers += [each, self.activation(index)]
         return [*layers, affine[-1]]
 
     def config(self) -> dict[str, Any]:
-        """The arguments that make a network of this architecture again."""
+        """Return the arguments that create a network of this architecture."""
         return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
 
     def extra_repr(self) -> str:

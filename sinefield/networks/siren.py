@@ -7,31 +7,36 @@ from dataclasses import dataclass
 from torch import Generator
 
 from sinefield.errors import InputError
+from sinefield.networks.activations import register_activation
 from sinefield.networks.init import default_uniform_, siren_uniform_
 from sinefield.networks.layers import Sine
 from sinefield.networks.network import Perceptron
 
 
 def check_omega(*omegas: float) -> None:
-    """Raise InputError unless all are positive numbers that float32 can hold."""
+    """Raise InputError unless each ω is a positive number that float32 can represent."""
     if not all(0 < omega < 1e30 for omega in omegas):
         raise InputError(f"omega must be positive; it is {' and '.join(map(str, omegas))}")
 
 
+@register_activation("sine", learning_rate=1e-3, omega_from_signal=True)
 @dataclass(eq=False, repr=False)
 class Siren(Perceptron):
-    """SIREN: xₗ₊₁ = sin(ωₗ (Wₗ xₗ + bₗ)) and a linear last layer (Sitzmann et al. 2020, equation 5).
+    """SIREN: xₗ₊₁ = sin(ωₗ (Wₗ xₗ + bₗ)) with a linear last layer (Sitzmann et al. 2020, equation 5).
 
-    The initialisation is that of section 3.2 with the biases of the official code, so the coordinates are
-    expected in [-1, 1].
+    Weights are initialized as in section 3.2, biases as in the official code. Coordinates are expected in [-1, 1].
 
     Args:
-        in_dim, out_dim, width, depth, generator: as for `Perceptron`.
-        omega_first: ω of the first layer, which sets the frequencies that the network begins with.
-        omega_hidden: ω of the others.
+        in_dim: Number of coordinates.
+        out_dim: Number of channels.
+        width: Units in a hidden layer.
+        depth: Hidden layers after the first.
+        omega_first: ω of the first layer; it sets the frequencies that the network can represent at initialization.
+        omega_hidden: ω of the other layers.
+        generator: Source of the initial weights; PyTorch's global generator by default.
 
     Raises:
-        InputError: a size that is no positive whole number, an ω that is not positive.
+        InputError: A size is not a positive integer, or an ω is not positive.
 
     >>> import torch
     >>> siren = Siren(2, 3, width=64)

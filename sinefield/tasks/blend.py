@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool
+from torch import Tensor
 
 from sinefield.constraints.constraint import Constraint
 from sinefield.constraints.derivatives import slope_matches, walk_targets
 from sinefield.constraints.regression import difference
 from sinefield.errors import InputError
 from sinefield.field.field import Field
-from sinefield.metrics import psnr as decibels
+from sinefield.metrics import psnr
+from sinefield.progress import ProgressCallback
 from sinefield.sampling.data import jittered, random_batches
 from sinefield.signals import Signal, differences, weighted_sum
-from sinefield.tasks.fit import start
-from sinefield.tasks.reconstruct import Known, _descend, _fix_mean, _half, _lines, _plan
-from sinefield.training.loop import Progress, Stop
-from sinefield.training.recipes import build
+from sinefield.tasks.reconstruct import (
+    Target,
+    derivative_recipe,
+    half_range,
+    line_differences,
+    set_mean,
+    train_on_targets,
+)
+from sinefield.training.recipes import build_network
+from sinefield.training.spec import NetworkSpec, Training
+from sinefield.training.train_field import new_field
 
 BATCH = 2048
-"""Points of a blend in a step."""
+"""Points in a step."""
 
+OUTSIDE_WEIGHT = 5.0
+"""Weight of the values outside the mask relative to the gradient inside."""
 
-HELD = 5.0
-"""How firmly a blend holds what is outside of its mask."""
-
-
-MEMBRANE = 0.4
-"""The weight of the random walks into the mask, which bring the values at its border inside, beside the gradient's."""
+MEMBRANE_WEIGHT = 0.4
+"""Weight of the random walks, which carry the values at the border of the mask inside, relative to the gradient."""
 
 
 def blend(
@@ -43,93 +51,114 @@ def blend(
     width: int | None = None,
     depth: int | None = None,
     omega: float | None = None,
+    optimizer: str | None = None,
     steps: int | None = None,
     seconds: float | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
     checkpoint: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Field:
-    """The field whose gradient is a mix of two signals' gradients (Sitzmann et al. 2020, section 4.1).
+    """Find the field whose gradient is a weighted sum of the gradients of two signals (Sitzmann et al. 2020, 4.1).
 
-    With a mask this is seamless cloning (Pérez, Gangnet and Blake, "Poisson Image Editing", 2003): ∇Φ follows the mix
-    inside, and Φ is `other` outside.
+    With a mask this is seamless cloning (Pérez, Gangnet and Blake, "Poisson Image Editing", 2003): ∇Φ follows the sum
+    inside the mask, and Φ is `other` outside.
 
     Args:
-        one, other: signals on one grid with the same channels; the result has the kind and the range of `other`.
-        mask: of the grid's shape, true where the mix is used; everywhere unless given. Without a mask the mean of the
-            result is that of the two, by their shares.
-        share: of `one` in the mix share · ∇one + (1 - share) · ∇other; one half unless given, with a mask 1.
-        activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
+        one, other: Signals on one grid with the same channels; the result has the kind and the range of `other`.
+        mask: Array of the shape of the grid, true where the sum is used; everywhere by default. Without a mask the
+            mean of the result is the weighted sum of the two means.
+        share: Weight of `one` in share · ∇one + (1 - share) · ∇other; by default 0.5, with a mask 1.
+        activation, width, depth, omega, optimizer, steps, seconds, seed, device, dtype, checkpoint, resume, progress:
+            As for `sinefield.fit`.
 
     Returns:
-        The field; `field.made` holds `gradient_psnr_db` of the mixed gradient, whose peak is the span of the mix, and
+        The field. `field.info.quality` has `gradient_psnr_db` of the blended gradient, whose peak is its span, and
         with a mask `outside_psnr_db` of the values outside.
 
     Raises:
-        InputError: signals or a mask that do not go together, a share beyond 0 and 1, or what `fit`
-            raises.
+        InputError: Signals or a mask that do not match, a share outside [0, 1], or what `sinefield.fit` raises.
     """
-    header = other.header
-    if (one.header.shape, one.header.channels) != (header.shape, header.channels):
-        raise InputError(
-            f"{_described(one)} and {_described(other)} do not go together; bring them to one size and kind"
-        )
+    _check_pair(one, other)
     share = share if share is not None else 0.5 if mask is None else 1.0
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
-    plan = _plan("default", other)
-    network = build(activation, other, plan, width=width, depth=depth, omega=omega, seed=seed)
-    made = {"recipe": "default", "activation": activation, "seed": seed, "from": [one.name, other.name]}
-    field = start(network, other, plan, {**made, "share": share}, device)
-    like, dim = field.network.weights[0], header.domain.dim
-    inside = None if mask is None else _checked(mask, header.shape)
+    inside = None if mask is None else _checked(mask, other.header.shape)
+    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
+    plan = derivative_recipe("default", other, activation, optimizer)
+    network = build_network(NetworkSpec(activation, width, depth, omega), other, plan, seed)
+    settings: dict[str, Any] = {"recipe": "default", "from": [one.name, other.name], "share": share}
+    field = new_field(network, other, plan, training, "blend", settings)
+    like, dim = field.network.weights[0], other.header.domain.dim
     blended = weighted_sum(one, other, share)
-    slopes = [differences(blended, axis) for axis in range(dim)]
-    steepest = max(map(_half, slopes))
-    known: list[Known] = []
-    for axis, slope in enumerate(slopes):
-        touched = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
-        sampler = random_batches(slope, max(BATCH // dim, 1), indices=touched, seed=seed, like=like)
-        sampler = jittered(sampler, axis, header.step[axis], seed=seed)
-        scale, weight = _half(other) / _half(slope), (_half(slope) / steepest) ** 2
-        name = f"slope along {header.domain.axes[axis]}"
-        known.append((slope_matches(name, sampler, axis, scale, weight), slope, touched))
-    constraints = [constraint for constraint, _, _ in known]
+    targets = _slopes(blended, other, inside, seed, like)
+    constraints = [target.constraint for target in targets]
     if inside is None:
-        constraints.append(_lines([blended] * dim, other, seed, like))
+        constraints.append(line_differences([blended] * dim, other, seed, like))
     else:
-        outside = np.flatnonzero(~inside)
-        # a pixel outside counts as a pixel inside does, with its error as the slope that it is over one of them
-        weight = HELD * (_half(other) / steepest / min(header.step)) ** 2 * len(outside) / int(inside.sum())
-        sampler = random_batches(other, BATCH, indices=outside, seed=seed, like=like)
-        held = Constraint("outside", sampler, difference, weight=weight)
+        outside = _outside(blended, other, inside, seed, like)
         walks = walk_targets(blended, other, inside, seed=seed, like=like)
-        constraints += [held, Constraint("membrane", walks, difference, weight=MEMBRANE)]
-        known.append((held, other, outside))
-    stop = Stop(plan.steps if steps is None and seconds is None else steps, seconds)
-    errors = _descend(
-        field, constraints, known, plan.make_optimizer(field.network, activation), stop, checkpoint, resume, progress
+        constraints += [outside.constraint, Constraint("membrane", walks, difference, weight=MEMBRANE_WEIGHT)]
+        targets.append(outside)
+    errors = train_on_targets(
+        field, constraints, targets, plan.make_optimizer(field.network), training.or_steps(plan.steps)
     )
-    field.made["gradient_psnr_db"] = decibels(sum(errors[:dim]) / dim)
+    figures = {"gradient_psnr_db": psnr(sum(errors[:dim]) / dim)}
     if inside is not None:
-        field.made["outside_psnr_db"] = decibels(errors[-1] / weight)
+        figures["outside_psnr_db"] = psnr(errors[-1] / targets[-1].constraint.weight)
     else:
         axes = tuple(range(dim))
         means = [each.values.mean(axis=axes, dtype=np.float64) for each in (one, other)]
-        _fix_mean(field, share * means[0] + (1 - share) * means[1])
+        set_mean(field, share * means[0] + (1 - share) * means[1])
+    field.info = field.info.with_quality(figures)
     return field
+
+
+def _slopes(
+    blended: Signal, other: Signal, inside: Bool[np.ndarray, ...] | None, seed: int, like: Tensor
+) -> list[Target]:
+    """Return one constraint per axis on the slope between neighboring samples, where the mask touches both or all."""
+    dim, targets = blended.header.domain.dim, []
+    slopes = [differences(blended, axis) for axis in range(dim)]
+    steepest = max(map(half_range, slopes))
+    for axis, slope in enumerate(slopes):
+        touched = None if inside is None else np.flatnonzero(np.delete(inside, -1, axis) | np.delete(inside, 0, axis))
+        sampler = random_batches(slope, max(BATCH // dim, 1), indices=touched, seed=seed, like=like)
+        sampler = jittered(sampler, axis, other.header.step[axis], seed=seed)
+        scale, weight = half_range(other) / half_range(slope), (half_range(slope) / steepest) ** 2
+        name = f"slope along {other.header.domain.axes[axis]}"
+        targets.append(Target(slope_matches(name, sampler, axis, scale, weight), slope, touched))
+    return targets
+
+
+def _outside(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], seed: int, like: Tensor) -> Target:
+    """Return the constraint that the values outside the mask are those of the other signal."""
+    header, outside = other.header, np.flatnonzero(~inside)
+    steepest = max(half_range(differences(blended, axis)) for axis in range(header.domain.dim))
+    # a pixel outside has the weight of a pixel inside, with its error taken as a slope over one pixel
+    ratio = (half_range(other) / steepest / min(header.step)) ** 2
+    weight = OUTSIDE_WEIGHT * ratio * len(outside) / int(inside.sum())
+    sampler = random_batches(other, BATCH, indices=outside, seed=seed, like=like)
+    return Target(Constraint("outside", sampler, difference, weight=weight), other, outside)
+
+
+def _check_pair(one: Signal, other: Signal) -> None:
+    if (one.header.shape, one.header.channels) != (other.header.shape, other.header.channels):
+        raise InputError(
+            f"{_description(one)} and {_description(other)} do not go together; bring them to one size and kind"
+        )
 
 
 def _checked(mask: Bool[np.ndarray, ...], shape: tuple[int, ...]) -> Bool[np.ndarray, ...]:
     if mask.shape != shape:
         raise InputError(f"the mask has the shape {mask.shape}, the signals have {shape}; bring them to one size")
     if mask.all() or not mask.any():
-        raise InputError("a mask is true in one part and false in another; this one is the same everywhere")
+        raise InputError("a mask must be true in one part and false in another; this one is the same everywhere")
     return mask
 
 
-def _described(signal: Signal) -> str:
+def _description(signal: Signal) -> str:
     size = " x ".join(str(n) for n in reversed(signal.header.shape))
     return f"{signal.name} ({size}, {'/'.join(signal.header.channels) or 'gray'})"

@@ -1,49 +1,62 @@
-"""The experiment that the paper opens with: one signal, every activation, one budget."""
+"""Comparison of activations: one signal, every activation, the same budget, as in the paper's first experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sinefield.errors import InputError
+import torch
+
 from sinefield.field.field import Field
-from sinefield.networks import NETWORKS
+from sinefield.networks import ACTIVATIONS
+from sinefield.progress import ProgressCallback, ignore, subtask
 from sinefield.signals import Signal
 from sinefield.tasks.fit import fit
-from sinefield.training.loop import Progress
 
 
 def compare(
     signal: Signal,
-    activations: Sequence[str] = tuple(NETWORKS),
+    activations: Sequence[str] | None = None,
     *,
     steps: int | None = None,
     seconds: float | None = None,
     width: int | None = None,
     depth: int | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    progress: ProgressCallback | None = None,
 ) -> Iterator[tuple[str, Field]]:
-    """Fit one signal with network after network, each with the settings that suit it, under one budget.
+    """Fit one signal with one network after another, each with the settings that suit it, in the same budget.
+
+    Args:
+        signal: Signal to fit.
+        activations: Names in `sinefield.networks.ACTIVATIONS`; all of them by default.
+        steps, seconds, width, depth, seed, device, progress: As for `sinefield.fit`.
+
+    Yields:
+        The name of an activation and the field that was fitted with it.
 
     Raises:
-        InputError: an unknown activation, or what `fit` raises.
+        InputError: An unknown activation, or what `sinefield.fit` raises.
     """
-    for activation in activations:
-        if activation not in NETWORKS:
-            raise InputError(f"there is no activation {activation!r}; choose from {', '.join(NETWORKS)}")
-    for activation in activations:
-        yield (
-            activation,
-            fit(
-                signal,
-                activation=activation,
-                steps=steps,
-                seconds=seconds,
-                width=width,
-                depth=depth,
-                seed=seed,
-                device=device,
-                progress=progress,
-            ),
+    names = list(ACTIVATIONS) if activations is None else list(activations)
+    for name in names:
+        ACTIVATIONS.find(name)
+    for index, name in enumerate(names):
+        report = _named(subtask(progress or ignore, index / len(names), (index + 1) / len(names)), name)
+        field = fit(
+            signal,
+            activation=name,
+            steps=steps,
+            seconds=seconds,
+            width=width,
+            depth=depth,
+            seed=seed,
+            device=device,
+            progress=report,
         )
+        yield name, field
+
+
+def _named(callback: ProgressCallback, name: str) -> ProgressCallback:
+    """Return a callback that prepends a name to the messages."""
+    return lambda progress: callback(progress._replace(message=f"{name}  {progress.message}"))

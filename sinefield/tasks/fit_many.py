@@ -21,18 +21,19 @@ from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.data import random_batches
 from sinefield.signals import Signal
-from sinefield.tasks.fit import finish, start
-from sinefield.training.device import available
-from sinefield.training.loop import Stop, iterate
-from sinefield.training.recipes import build, recipe_for
+from sinefield.training.loop import Evaluation, iterate
+from sinefield.training.recipes import Recipe, build_network, find_recipe
+from sinefield.training.spec import NetworkSpec, Training
+from sinefield.training.train_field import new_field, trained
 
-AT_ONCE, SAMPLES = 32, 2**17
-"""Networks that are stepped together, as more do not stay in a core's cache; and samples of all of them at most, though
-one may have more."""
+MAX_NETWORKS = 32
+"""Networks that are trained together; more would not stay in the cache of a core."""
 
+MAX_SAMPLES = 2**17
+"""Samples of all signals that are trained together, although a single signal may have more."""
 
 EVALUATE_EVERY = 20
-"""Steps between two looks at the quality."""
+"""Steps between two evaluations."""
 
 
 def fit_many(
@@ -45,100 +46,81 @@ def fit_many(
     psnr: float | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> Generator[Field, None, None]:
-    """One field for each of many small signals, as `fit` with the recipe "small" makes it, but many at once.
+    """Fit one field to each of many small signals, as `sinefield.fit` does with the recipe "small", many at once.
 
-    Signals that follow one another and have the same shape are fitted together, a group on each core: their networks
-    begin alike and see the same samples in each step, so that one product serves all. Signals are taken as they are
-    needed, and fields are given as they are ready.
+    Consecutive signals of the same shape are fitted together, one group on each core: their networks start with the
+    same weights and see the same samples in each step, so that one matrix product serves all. Signals are read when
+    they are needed, and fields are yielded when they are ready.
 
     Args:
-        signals: on grids.
-        width, depth, omega: of the networks; 32, 2 and 30 unless given.
-        steps, psnr: when a group stops, whichever comes first; 200 steps if none is given, ten times as many at most if
-            the quality alone is, which is that of the worst signal of the group.
-        seed: of weights and batches.
-        device: where.
+        signals: Signals on grids.
+        width: Units in a hidden layer (default 32).
+        depth: Hidden layers after the first (default 2).
+        omega: ω of the first layer (default 30).
+        steps, psnr: When a group stops, whichever comes first; 200 steps by default, at most 2,000 if only a PSNR is
+            given, which is that of the worst signal of the group.
+        seed: Seed of weights and batches.
+        device, dtype: As for `sinefield.fit`.
 
     Yields:
-        The fields, in the order of the signals; `made` has the quality, mse and psnr_db on [-1, 1].
+        The fields, in the order of the signals; `field.info.quality` has `mse` and `psnr_db` on [-1, 1].
 
     Raises:
-        InputError: scattered samples or shapes, or what `fit` raises.
+        InputError: Scattered samples or shapes, or what `sinefield.fit` raises.
 
     >>> from sinefield import from_array
     >>> waves = [from_array(np.sin(np.linspace(0, k, 200))) for k in range(3, 9)]
-    >>> all(field.made["psnr_db"] > 30 for field in fit_many(waves, steps=100))
+    >>> all(field.info.quality["psnr_db"] > 30 for field in fit_many(waves, steps=100))
     True
     """
-    where, over = available(device), threading.Event()
+    training, cancelled = Training(steps, None, psnr, seed, device, dtype), threading.Event()
+    spec = NetworkSpec("sine", width, depth, omega)
 
     def work(group: list[Signal], _: Any) -> list[Field]:
-        return _together(group, width, depth, omega, Stop(steps, None, psnr), seed, where, over)
+        return _fit_group(group, spec, training, cancelled)
 
-    with WorkerPool(where) as pool:
+    with WorkerPool(torch.device(training.device)) as pool:
         try:
             for fields in pool.map(work, _groups(signals)):
                 yield from fields
-        finally:  # who waits for no more fields need not wait for those under way
-            over.set()
+        finally:  # a caller that needs no more fields does not wait for the groups in progress
+            cancelled.set()
 
 
 def _groups(signals: Iterable[Signal]) -> Iterator[list[Signal]]:
     for (shape, _), alike in groupby(signals, key=lambda signal: (signal.header.shape, signal.header.out_dim)):
-        count = max(min(AT_ONCE, SAMPLES // math.prod(shape)), 1)
+        count = max(min(MAX_NETWORKS, MAX_SAMPLES // math.prod(shape)), 1)
         while group := list(islice(alike, count)):
             yield group
 
 
-def _together(
-    signals: list[Signal],
-    width: int | None,
-    depth: int | None,
-    omega: float | None,
-    stop: Stop,
-    seed: int,
-    device: torch.device,
-    over: threading.Event,
-) -> list[Field]:
-    """The fields of signals of one shape.
+def _fit_group(signals: list[Signal], spec: NetworkSpec, training: Training, cancelled: threading.Event) -> list[Field]:
+    """Return the fields of signals of one shape.
 
     Raises:
-        KeyboardInterrupt: it is over before they are done.
+        KeyboardInterrupt: The group was cancelled.
     """
     first = signals[0]
     if any(signal.coords is not None or signal.header.kind == "shape" for signal in signals):
-        raise InputError(f"{first.name} is not on a grid; take fit or fit_shape for each")
-    plan = recipe_for("small", first, "sine")
-    if stop.steps is None:
-        stop = replace(stop, steps=plan.steps * (1 if stop.psnr is None else 10))
-    network = build("sine", first, plan, width=width, depth=depth, omega=omega, seed=seed)
-    many = StackedNetworks([network] * len(signals)).to(device)
-    network_domain = plan.network_domain(first.header.domain, first.header.shape)
-    center, half = (
-        torch.tensor(each, dtype=torch.float64, device=device)
-        for each in (network_domain.center, network_domain.half_extent)
-    )
-    everything = random_batches(stacked(signals), None, like=many.weights[0])(0)
-    sampler = random_batches(stacked(signals), plan.samples(first.size), seed=seed, like=many.weights[0])
-
-    def error(batch: Batch, clip: bool = False) -> Tensor:
-        """The mean square of each network's error (m,); judged with values beyond what a signal can hold clipped."""
-        assert batch.target is not None
-        x = ((batch.x.to(device) - center) / half).to(many.weights[0].dtype)
-        reference = batch.target.unflatten(1, (len(signals), -1)).transpose(0, 1)
-        values: Tensor = many(x)
-        off: Tensor = (values.clamp(-1, 1) if clip else values) - reference
-        return off.square().mean(dim=(1, 2))
-
-    optimizer = plan.make_optimizer(many, "sine")
+        raise InputError(f"{first.name} is not on a grid; use fit or fit_shape for each signal")
+    plan = find_recipe("small", first)
+    training = training.or_steps(plan.steps)
+    network = build_network(spec, first, plan, training.seed).to(training.dtype)
+    networks = StackedNetworks([network] * len(signals)).to(training.device)
+    errors = _errors(networks, signals, plan)
+    like = networks.weights[0]
+    everything = random_batches(stack_signals(signals), None, like=like)(0)
+    sampler = random_batches(stack_signals(signals), plan.batch_size(first.size), seed=training.seed, like=like)
+    optimizer = plan.make_optimizer(networks)
 
     def advance(step: int) -> dict[str, float]:
-        if over.is_set():
+        if cancelled.is_set():
             raise KeyboardInterrupt
         optimizer.zero_grad()
-        each = error(sampler(step))
-        each.sum().backward()  # each goes its own way
+        each = errors(sampler(step), False)
+        each.sum().backward()  # the networks are independent
         mean = each.mean().item()
         if math.isfinite(mean):
             optimizer.step()
@@ -146,27 +128,44 @@ def _together(
 
     def evaluate() -> float:
         with torch.no_grad():
-            each = error(everything, first.header.clips)
-        return float(each.max() if stop.psnr is not None else each.mean())
+            each = errors(everything, first.header.clips)
+        return float(each.max() if training.psnr is not None else each.mean())
 
-    state, stopped = iterate(many, optimizer, stop, advance, evaluate, evaluate_every=EVALUATE_EVERY)
-    if stopped == "interrupted":  # a field that is half done would stay so
+    state = iterate(networks, optimizer, training, advance, Evaluation(evaluate, EVALUATE_EVERY, decibels=True))
+    if state.stopped == "interrupted":  # a field of an unfinished group would never be finished
         raise KeyboardInterrupt
     with torch.no_grad():
-        reached = error(everything, first.header.clips).double().tolist()
+        mses = errors(everything, first.header.clips).double().tolist()
     fields = []
-    for index, (signal, mse) in enumerate(zip(signals, reached, strict=True)):
-        field = start(
-            many.network(index), signal, plan, {"recipe": "small", "activation": "sine", "seed": seed}, device
-        )
-        finish(field, state, stopped)
-        field.made |= {"mse": mse, "psnr_db": decibels(mse), "together": len(signals)}
+    for index, (signal, mse) in enumerate(zip(signals, mses, strict=True)):
+        settings = {"recipe": "small", "together": len(signals)}
+        field = new_field(networks.network(index), signal, plan, training, "fit_many", settings)
+        field.info = trained(field.info, state).with_quality({"mse": mse, "psnr_db": decibels(mse)})
         fields.append(field)
     return fields
 
 
-def stacked(signals: Sequence[Signal]) -> Signal:
-    """Signals of one shape as one with the channels of all."""
+def _errors(networks: StackedNetworks, signals: Sequence[Signal], plan: Recipe) -> Any:
+    """Return a function from a batch to the mean squared error of each network (m,), with clipped values if asked."""
+    header, like = signals[0].header, networks.weights[0]
+    domain = plan.network_domain(header.domain, header.shape)
+    center, half_extent = (
+        torch.tensor(each, dtype=torch.float64, device=like.device) for each in (domain.center, domain.half_extent)
+    )
+
+    def errors(batch: Batch, clip: bool) -> Tensor:
+        assert batch.target is not None
+        x = ((batch.x.to(like.device) - center) / half_extent).to(like.dtype)
+        reference = batch.target.unflatten(1, (len(signals), -1)).transpose(0, 1)
+        values: Tensor = networks(x)
+        error: Tensor = (values.clamp(-1, 1) if clip else values) - reference
+        return error.square().mean(dim=(1, 2))
+
+    return errors
+
+
+def stack_signals(signals: Sequence[Signal]) -> Signal:
+    """Return signals of one shape as one signal with the channels of all."""
     values = np.concatenate([signal.values.reshape(*signal.header.shape, -1) for signal in signals], axis=-1)
     header = signals[0].header
     channels = tuple(str(index) for index in range(values.shape[-1]))

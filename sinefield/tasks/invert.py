@@ -1,4 +1,4 @@
-"""The medium that waves went through, as a field."""
+"""The velocity of a medium, from waves that were measured in it, as a field."""
 
 from __future__ import annotations
 
@@ -12,113 +12,134 @@ from torch import Generator
 
 from sinefield.domain import Domain
 from sinefield.field.field import Field
-from sinefield.networks import Concat, Siren
+from sinefield.field.info import FitInfo
+from sinefield.networks import Concat, OnDomain, Siren
 from sinefield.networks.hard_constraint import CompactSupport
-from sinefield.networks.on_domain import OnDomain
 from sinefield.parallel import WorkerPool
 from sinefield.problems.helmholtz import plane
 from sinefield.problems.inversion import Survey, inversion
+from sinefield.progress import ProgressCallback
 from sinefield.signals import Header
-from sinefield.tasks.fit import finish
-from sinefield.training.device import available
-from sinefield.training.loop import Progress, Stop
-from sinefield.training.minimize import minimize
-from sinefield.training.optimizers.natural import Natural
+from sinefield.training.minimize import train
+from sinefield.training.optimizers.choices import OPTIMIZERS, find_optimizer, repeat_batches
+from sinefield.training.spec import Training
+from sinefield.training.train_field import trained
 
-WIDTH, DEPTH, WIDTH_OF_MEDIUM, OMEGA_OF_MEDIUM = 64, 2, 32, 6.0
-"""Of the waves' network, and of the medium's, which is smaller and smoother."""
+WIDTH = 64
+"""Units in a hidden layer of the network of the waves."""
 
-WINDOW = 0.5
-"""Half the side of the square that the medium may differ in."""
+DEPTH = 2
+"""Hidden layers after the first of the network of the waves."""
 
-HEIGHT = 2.0
-"""Of a network that begins at zero, so that the medium is learnt as fast as the waves are."""
+MEDIUM_WIDTH = 32
+"""Units in a hidden layer of the network of the medium, which is smoother than the waves."""
+
+MEDIUM_OMEGA = 6.0
+"""ω of the first layer of the network of the medium."""
+
+MEDIUM_EXTENT = 0.5
+"""Half the side of the square outside which the velocity is 1, in m."""
+
+MEDIUM_SCALE = 2.0
+"""Scale of the network of the medium, with which it is learned as fast as the waves."""
 
 STEPS = 200
-"""Unless told otherwise."""
+"""Default number of steps with natural gradients."""
 
-LIT, CELLS = 0.34, 128
-"""Half the side of the square that is judged, within all receivers; and the pixels of the whole."""
+EVAL_EXTENT = 0.34
+"""Half the side of the square that is evaluated, which the receivers surround, in m."""
+
+CELLS = 128
+"""Cells along each side of the evaluated and of the displayed square."""
 
 
 def invert(
     survey: Survey,
     *,
+    optimizer: str = "natural",
     steps: int | None = None,
     seconds: float | None = None,
     size: int = 1024,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
     checkpoint: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Field:
-    """log c, the logarithm of the velocity of a medium, from waves that were measured in it.
+    """Find log c, the logarithm of the velocity of a medium, from waves that were measured in it.
 
-    The scattered waves and the medium are two networks that are found together: the equation binds one to the other.
+    The scattered waves and the medium are two networks that are trained together; the equation couples them.
 
     Args:
-        survey: what was measured, from `sinefield.problems.inversion`.
-        steps, seconds: when to stop, whichever comes first; 200 steps if neither is given.
-        size: points of the equation in a step.
-        seed: of weights and points.
-        device, checkpoint, resume, progress: as for `fit`.
+        survey: Sources, receivers and measurements, from `sinefield.problems.inversion`.
+        optimizer: "natural", "soap", "adam" or "lbfgs".
+        steps, seconds: When to stop, whichever comes first; by default a number of steps that suits the optimizer.
+        size: Points of the equation in a step.
+        seed: Seed of weights and points.
+        device, dtype, checkpoint, resume, progress: As for `sinefield.fit`.
 
     Returns:
-        The field of log c, zero where c is 1 (`velocity` is its exponential); `field.made` has the terms of the loss,
-        the `centre` (y, x) of what is faster or slower, and, where the medium is known, `relative_l2` of the velocity
-        in the square of half a side of 0.34.
+        The field of log c, zero where c is 1 (`velocity` is its exponential). `field.info.quality` has the terms of the
+        loss, the `center` (y, x) of the region that is faster or slower and, where the medium is known, `relative_l2`
+        of the velocity in the evaluated square.
 
     Raises:
-        InputError: what `fit` raises.
+        InputError: What `sinefield.fit` raises.
     """
-    stop = Stop(STEPS if steps is None and seconds is None else steps, seconds)
-    domain, generator = plane(), Generator().manual_seed(seed)
-    options: dict[str, Any] = {"width": WIDTH, "depth": DEPTH, "omega_first": survey.wavenumber}
-    waves = Siren(2, 2 * len(survey.sources), generator=generator, **options).double()
-    inside = Siren(2, 1, WIDTH_OF_MEDIUM, 1, omega_first=OMEGA_OF_MEDIUM, generator=generator).double()
-    for network in (waves, inside):  # in a uniform medium nothing is scattered
-        network.weights[-1].data.zero_()
-        network.biases[-1].data.zero_()
-    header = Header("array", domain, (CELLS, CELLS), (), "float64", (-1.0,), (1.0,))
-    made = {"source": survey.name, "seed": seed, "sources": len(survey.sources), "receivers": len(survey.receivers)}
-    medium = Field(inside, header, made, hard_constraint=CompactSupport(WINDOW, 0.0, HEIGHT)).to(available(device))
-    function = Concat(OnDomain(waves, domain), medium.function).to(medium.middle.device)
-    constraints = inversion(survey, size=size, seed=seed)
-    optimizer = Natural(list(function.parameters()), lr=0.5, noise=0.3)
+    choice = find_optimizer(OPTIMIZERS, optimizer)
+    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
+    medium, function = _networks(survey, training, optimizer)
     with WorkerPool(medium.middle.device) as pool:
-        medium.function.requires_grad_()
-        state, stopped = minimize(
+        state = train(
             function,
-            constraints,
-            optimizer,
-            stop,
+            repeat_batches(inversion(survey, size=size, seed=seed), choice),
+            choice.create(list(function.parameters())),
+            training.or_steps(STEPS if optimizer == "natural" else choice.steps),
             evaluate_every=10,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            resume=resume,
-            identity={**made, "size": size},
-            progress=progress,
+            identity={**medium.info.settings, "source": survey.name, "size": size},
             pool=pool,
         )
-    finish(medium, state, stopped)
-    medium.made |= {"parameters": sum(p.numel() for p in function.parameters()), "terms": state.terms}
-    medium.made |= medium_quality(medium, survey)
+    medium.requires_grad_(False)
+    medium.info = trained(medium.info, state)
+    medium.info = medium.info.with_quality({"terms": state.terms, **medium_quality(medium, survey)})
     return medium
 
 
 def velocity(field: Field, x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
-    """c at points, in units of the speed around, of a field of log c."""
-    return np.asarray(np.exp(field.at(x)))
+    """Return c at points, relative to the surrounding medium, of a field of log c."""
+    return np.asarray(np.exp(field.at(x)[:, 0]))
 
 
 def medium_quality(field: Field, survey: Survey) -> dict[str, Any]:
-    """Where a medium differs from a uniform one, and how far it is from the truth where that is known."""
-    lit = Domain((-LIT,) * 2, (LIT,) * 2, ("y", "x"), ("m", "m"), (LIT,) * 2)
-    x = np.stack(np.meshgrid(*lit.centers((CELLS, CELLS)), indexing="ij"), axis=-1).reshape(-1, 2)
+    """Return where a medium differs from a uniform one, and its error where the medium is known."""
+    square = Domain((-EVAL_EXTENT,) * 2, (EVAL_EXTENT,) * 2, ("y", "x"), ("m", "m"), (EVAL_EXTENT,) * 2)
+    x = np.stack(np.meshgrid(*square.centers((CELLS, CELLS)), indexing="ij"), axis=-1).reshape(-1, 2)
     c = velocity(field, x)
     weight = np.square(c - 1)
-    found: dict[str, Any] = {"centre": (weight @ x / weight.sum()).round(4).tolist(), "fastest": float(c.max())}
+    figures: dict[str, Any] = {"center": (weight @ x / weight.sum()).round(4).tolist(), "fastest": float(c.max())}
     if survey.slowness is not None:
         reference = 1 / np.sqrt(survey.slowness(x))
-        found["relative_l2"] = float(np.linalg.norm(c - reference) / np.linalg.norm(reference))
-    return found
+        figures["relative_l2"] = float(np.linalg.norm(c - reference) / np.linalg.norm(reference))
+    return figures
+
+
+def _networks(survey: Survey, training: Training, optimizer: str) -> tuple[Field, Concat]:
+    """Return the field of the medium, and the waves and the medium as one function to train."""
+    domain, generator = plane(), Generator().manual_seed(training.seed)
+    channels, k = 2 * len(survey.sources), survey.wavenumber
+    waves = Siren(2, channels, WIDTH, DEPTH, omega_first=k, generator=generator).to(training.dtype)
+    inside = Siren(2, 1, MEDIUM_WIDTH, 1, omega_first=MEDIUM_OMEGA, generator=generator).to(training.dtype)
+    for network in (waves, inside):  # in a uniform medium nothing is scattered
+        network.weights[-1].data.zero_()
+        network.biases[-1].data.zero_()
+    header = Header("array", domain, (CELLS, CELLS), (), "float64", (-1.0,), (1.0,))
+    counts = {"sources": len(survey.sources), "receivers": len(survey.receivers)}
+    settings = {"optimizer": optimizer, "seed": training.seed, **counts}
+    parameters = sum(p.numel() for network in (waves, inside) for p in network.parameters())
+    support = CompactSupport(MEDIUM_EXTENT, 0.0, MEDIUM_SCALE)
+    medium = Field(inside, header, FitInfo(survey.name, "invert", settings, parameters), hard_constraint=support)
+    medium = medium.to(training.device)
+    medium.function.requires_grad_()
+    function: Concat = Concat(OnDomain(waves, domain), medium.function).to(medium.middle.device)
+    return medium, function

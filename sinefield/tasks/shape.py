@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,47 +15,74 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 from torch import Tensor
-from torch.optim import Optimizer
 
 from sinefield.constraints.constraint import Constraint
 from sinefield.constraints.regression import regression
-from sinefield.constraints.signed_distance import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
+from sinefield.constraints.signed_distance import (
+    away_from_zero,
+    distance_matches,
+    normals_align,
+    unit_slope,
+    zero_on,
+)
 from sinefield.errors import InputError
 from sinefield.field.contour import contour
 from sinefield.field.field import Field
 from sinefield.parallel import WorkerPool
+from sinefield.progress import Progress, ProgressCallback
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import boundary, near_surface, surface, uniform
 from sinefield.sampling.data import random_batches
 from sinefield.signals.flood_fill import flooded
 from sinefield.signals.mesh import count_components, distances_to_mesh, surface_distances, watertight
 from sinefield.signals.surface import Surface, distances_around, signed_distances
-from sinefield.tasks.fit import finish, start
-from sinefield.training.checkpoint import State
-from sinefield.training.loop import Progress, Stop
-from sinefield.training.minimize import minimize
+from sinefield.training.minimize import train
+from sinefield.training.optimizers.choices import repeat_batches
 from sinefield.training.quality import checksum
-from sinefield.training.recipes import build, recipe_for
+from sinefield.training.recipes import Recipe, build_network, find_recipe
+from sinefield.training.spec import NetworkSpec, Training
+from sinefield.training.train_field import new_field, train_field
 
-ON, ALIGNED, UNIT, OFF = 3e3, 1e2, 5e1, 1e2
-"""The official weights: of Φ = 0 and of the normals on the surface, of the slope, of what is off the surface."""
+SURFACE_WEIGHT = 3e3
+"""The official weight of Φ = 0 on the surface."""
 
-DISTANCE, REACH, SPACINGS = 300.0, 0.02, 4.0
-"""The weight of distances to the nearest point; how far from the surface near points are, as a share of half the box;
-and within so many of the points' spacings of a point, it says nothing about the distance to the surface."""
+NORMAL_WEIGHT = 1e2
+"""The official weight of the normals on the surface."""
 
-BEGINNING, GUESSES, NEIGHBOURS = 200, 2048, 8
-"""Steps in which a field learns a first guess, in a fifth of the time at most; the points of each; and of how many
-neighbours the normals say its sign."""
+SLOPE_WEIGHT = 5e1
+"""The official weight of the unit slope."""
 
-SUPERVISED = 400_000
-"""Points whose distance to a mesh is learnt."""
+OFF_SURFACE_WEIGHT = 1e2
+"""The official weight of the points off the surface."""
 
-JUDGED, CELLS = 50_000, 256
-"""Points on a surface and in its box by which a field is judged, and cells along the mesh by which it is judged and
-shown."""
+DISTANCE_WEIGHT = 300.0
+"""Weight of the distances to the nearest point."""
 
-CLOSING = 20
+REACH = 0.02
+"""Standard deviation of points near the surface, relative to half the box."""
+
+MIN_SPACINGS = 4.0
+"""Distances to the nearest point below this multiple of the spacing of the points are not used."""
+
+GUESS_STEPS = 200
+"""Steps in which a field learns the initial guess, in at most a fifth of the time."""
+
+GUESS_POINTS = 2048
+"""Points in a step of the initial guess."""
+
+NEIGHBORS = 8
+"""Nearest points whose normals determine the sign of the initial guess."""
+
+SUPERVISED_POINTS = 400_000
+"""Points whose distance to a mesh is fitted with `supervise="distance"`."""
+
+EVAL_POINTS = 50_000
+"""Points on a surface and in its box at which a field is evaluated."""
+
+CELLS = 256
+"""Cells along the longest side of the mesh that is evaluated and displayed."""
+
+PROJECTION_STEPS = 20
 """Steps to the closest point."""
 
 
@@ -67,156 +95,226 @@ def fit_shape(
     depth: int | None = None,
     omega: float | None = None,
     recipe: str = "default",
+    optimizer: str | None = None,
     steps: int | None = None,
     seconds: float | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
     checkpoint: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Field:
-    """The signed distance to a surface: zero on it, negative inside, positive outside.
+    """Fit the signed distance to a surface: zero on it, negative inside, positive outside.
 
         Φ(x) = 0 and ∇Φ(x) = n(x) on the surface,   ‖∇Φ(x)‖ = 1 and |Φ(x)| = distance everywhere
 
     Args:
-        shape: points on the surface. Without normals, what the border of their box can reach is outside; for that the
-            points must lie close enough to enclose something, else the field begins as a ball.
+        shape: Points on the surface. Without normals, the outside is what can be reached from the border of their box;
+            the points must then lie close enough to enclose something, else the initial guess is a ball.
         supervise: "surface" for the constraints above, "distance" for signed distances to a watertight mesh.
-        recipe: "default", or "paper" for loss, weights, batch and optimiser of the official code; needs normals.
-        activation, width, depth, omega, steps, seconds, seed, device, checkpoint, resume, progress: as for `fit`.
+        recipe: "default", or "paper" for loss, weights, batch and optimizer of the official code; needs normals.
+        activation, width, depth, omega, optimizer, steps, seconds, seed, device, dtype, checkpoint, resume, progress:
+            As for `sinefield.fit`.
 
     Returns:
-        The field, in the shape's units; `field.made` says how close it came, see `shape_quality`.
+        The field, in the units of the shape; for `field.info.quality` see `shape_quality`.
 
     Raises:
-        InputError: a mesh with holes where distances are asked for, no normals where the paper's loss needs them, or
-            what `fit` raises.
+        InputError: Distances to a mesh with holes, no normals for the paper's loss, or what `sinefield.fit` raises.
     """
     if supervise not in ("surface", "distance"):
-        raise InputError(f"a shape is learnt from its surface or from distances to it, not from {supervise!r}")
-    plan = recipe_for(recipe, shape, activation)
-    if recipe not in ("default", "paper"):
+        raise InputError(f"supervise must be surface or distance; it is {supervise!r}")
+    if recipe in ("natural", "small"):
         raise InputError(f"the recipe {recipe} is for values, not for shapes; take default or paper")
     if recipe == "paper" and (supervise == "distance" or shape.normals is None):
-        raise InputError("the paper's recipe learns a shape from points with normals; take the default")
-    network = build(activation, shape, plan, width=width, depth=depth, omega=omega, seed=seed)
-    made = {"recipe": recipe, "activation": activation, "seed": seed, "supervise": supervise}
-    field = start(network, shape, plan, made, device)
-    size, like = plan.samples(shape.size), network.weights[0]
-    optimizer = plan.make_optimizer(field.network, activation)
-    stop, began = Stop(plan.steps if steps is None and seconds is None else steps, seconds), time.perf_counter()
+        raise InputError("the paper's recipe needs points with normals; take the default")
+    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
+    start = time.perf_counter()
+    plan = find_recipe(recipe, shape, activation, optimizer)
+    network = build_network(NetworkSpec(activation, width, depth, omega), shape, plan, seed)
+    field = new_field(network, shape, plan, training, "fit_shape", {"recipe": recipe, "supervise": supervise})
+    training, size, like = training.or_steps(plan.steps), plan.batch_size(shape.size), field.network.weights[0]
+    # as for the guess, the optimizer is created before the weights change
+    method = plan.make_optimizer(field.network)
     with WorkerPool(like.device) as pool:
         if supervise == "distance":
-            constraints = regression(
-                random_batches(distances_around(shape, SUPERVISED, seed=seed), size, seed=seed, like=like)
-            )
+            samples = distances_around(shape, SUPERVISED_POINTS, seed=seed)
+            constraints = regression(random_batches(samples, size, seed=seed, like=like))
         elif recipe == "paper":
             constraints = _official(shape, size, seed)
         else:
-            first = Stop(BEGINNING, None if seconds is None else seconds / 5)
-            _begin(field, shape, plan.make_optimizer(field.network, activation), first, pool, progress)
+            _fit_guess(field, shape, plan, training, pool)
             constraints = _default(shape, size, seed, like)
-        if seconds is not None:  # what came before counts as well
-            stop = replace(stop, seconds=max(seconds - (time.perf_counter() - began), 1e-3))
-        state, stopped = minimize(
-            field.function,
-            constraints,
-            optimizer,
-            stop,
+        if seconds is not None:  # the time spent so far counts
+            training = replace(training, seconds=max(seconds - (time.perf_counter() - start), 1e-3))
+        train_field(
+            field,
+            repeat_batches(constraints, plan.optimizer),
+            method,
+            training,
             evaluate_every=50,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            resume=resume,
-            identity={**network.config(), **field.made, "points' checksum": _checksum(shape)},
-            progress=progress,
+            identity={"source": shape.name, "checksum": _checksum(shape)},
             pool=pool,
         )
-    finish(field, state, stopped)
     if shape.normals is None:
-        _turn_out(field)
+        _make_positive_outside(field)
     try:
-        field.made |= shape_quality(field, shape)
-    except KeyboardInterrupt:  # judging takes a while; what was fitted is not lost by it
-        field.made["stopped"] = "interrupted"
-    except InputError as error:  # too early a stop: there is no surface yet
-        warnings.warn(f"the fit has no surface that could be judged: {error}", stacklevel=2)
+        field.info = field.info.with_quality(shape_quality(field, shape))
+    except KeyboardInterrupt:  # the evaluation takes a while; the fitted field is kept
+        field.info = field.info.interrupted()
+    except InputError as error:  # the training was too short for a surface
+        warnings.warn(f"the fit has no surface to evaluate: {error}", stacklevel=2)
     return field
 
 
+def closest_points(field: Field, points: ArrayLike) -> NDArray[np.float64]:
+    """Return the points on the zero level set that are closest to given points.
+
+    y ← y - Φ ∇Φ / ‖∇Φ‖² projects y onto the level set, and y ← y + ½ (x - y)ₜ moves it tangentially towards x.
+
+    Args:
+        field: A signed distance.
+        points: Shape (n, 3), in the coordinates of the field.
+
+    Returns:
+        Shape (n, 3).
+
+    Raises:
+        InputError: Points of another shape.
+    """
+    x = np.asarray(points, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != field.header.domain.dim:
+        raise InputError(f"points have the shape (n, {field.header.domain.dim}); found {x.shape}")
+    y = x.copy()
+    for _ in range(PROJECTION_STEPS):
+        y = _project(field, _project(field, y))
+        n = field.at(y, "normal")[:, 0]
+        offset = x - y
+        y += 0.5 * (offset - n * (offset * n).sum(axis=1, keepdims=True))
+    return _project(field, _project(field, y))
+
+
+def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
+    """Return how close the field of a shape comes to it.
+
+    Returns:
+        For a mesh, the figures of `sinefield.signals.mesh.surface_distances` between the mesh of the field and that of
+        the shape, relative to the diagonal, and `iou` of the volumes if the mesh is watertight. For a point cloud,
+        `completeness`, the mean distance from its points to the mesh of the field, and `normal_consistency` there.
+        `eikonal_near` and `eikonal`, the mean of |‖∇Φ‖ - 1| around the surface (standard deviation 1% of half the box)
+        and in the whole box. `components`, the number of connected components of the mesh, and whether it is
+        `watertight`.
+
+    Raises:
+        InputError: The field has no zero level set.
+    """
+    random, domain = np.random.default_rng(0), shape.header.domain
+    x = domain.lower + random.random((EVAL_POINTS, 3)) * np.subtract(domain.upper, domain.lower)
+    near = shape.points[random.integers(0, shape.size, EVAL_POINTS)]
+    near = near + 0.01 * shape.header.high[0] * random.standard_normal(near.shape)
+    slope = {
+        name: float(np.abs(np.linalg.norm(field.at(points, "gradient")[:, 0], axis=1) - 1).mean())
+        for name, points in {"eikonal_near": near, "eikonal": x}.items()
+    }
+    # a field that is not yet a distance may have a zero level set everywhere
+    mesh = contour(field, resolution=CELLS if slope["eikonal"] < 0.5 else CELLS // 4)
+    figures: dict[str, Any]
+    if shape.mesh is not None:
+        figures = {**surface_distances(mesh, shape.mesh, shape.diagonal, points=EVAL_POINTS)}
+    else:
+        distance, normals = distances_to_mesh(shape.points, mesh)
+        figures = {"completeness": float(distance.mean() / shape.diagonal)}
+        if shape.normals is not None:
+            figures["normal_consistency"] = float((shape.normals * normals).sum(axis=1).mean())
+    if shape.mesh is not None and watertight(shape.mesh):
+        inside, reference = field.at(x)[:, 0] < 0, signed_distances(shape, x) < 0
+        figures["iou"] = float((inside & reference).sum() / max((inside | reference).sum(), 1))
+    return {**figures, **slope, "components": count_components(mesh), "watertight": watertight(mesh)}
+
+
 def _official(shape: Surface, size: int, seed: int) -> list[Constraint]:
-    """Sitzmann et al. 2020, equation 6, with the official weights, where a mean is over points on and off together."""
-    half = shape.header.high[0]
+    """Return the loss of Sitzmann et al. 2020, equation 6, with the official weights.
+
+    There a mean is over the points on and off the surface together, hence the halves.
+    """
+    scale = shape.header.high[0]
     on, off = surface(shape.points, shape.normals, size, seed=seed), uniform(shape.header.domain, size, seed=seed)
     return [
-        zero_on(on, ON / 2),
-        normals_align(on, ALIGNED / 2),
-        unit_slope("slope on surface", on, half, UNIT / 2),
-        unit_slope("slope", off, half, UNIT / 2),
-        away_from_zero(off, OFF / 2),
+        zero_on(on, SURFACE_WEIGHT / 2),
+        normals_align(on, NORMAL_WEIGHT / 2),
+        unit_slope("slope on surface", on, scale, SLOPE_WEIGHT / 2),
+        unit_slope("slope", off, scale, SLOPE_WEIGHT / 2),
+        away_from_zero(off, OFF_SURFACE_WEIGHT / 2),
     ]
 
 
 def _default(shape: Surface, size: int, seed: int, like: Tensor) -> list[Constraint]:
-    """The same, but for what is off the surface: the distance to the nearest point says how far from zero that is."""
-    half = shape.header.high[0]
+    """Return the same loss, with the distance to the nearest point in place of the penalty off the surface."""
+    scale = shape.header.high[0]
     on = surface(shape.points, shape.normals, size, seed=seed)
-    draw, tree = near_surface(shape.points, shape.header.domain, REACH * half, size, seed=seed), KDTree(shape.points)
+    draw = near_surface(shape.points, shape.header.domain, REACH * scale, size, seed=seed)
+    tree = KDTree(shape.points)
 
     def off(step: int) -> Batch:
         x = draw(step)
-        return _batch(x, tree.query(x)[0] / half, like)
+        return _batch(x, tree.query(x)[0] / scale, like)
 
-    least = SPACINGS * _spacing(tree) / half
+    smallest = MIN_SPACINGS * _spacing(tree) / scale
     constraints = [
-        zero_on(on, ON / 2),
-        unit_slope("slope on surface", on, half, UNIT / 2),
-        unit_slope("slope", off, half, UNIT / 2),
-        distance_matches(off, least, DISTANCE),
+        zero_on(on, SURFACE_WEIGHT / 2),
+        unit_slope("slope on surface", on, scale, SLOPE_WEIGHT / 2),
+        unit_slope("slope", off, scale, SLOPE_WEIGHT / 2),
+        distance_matches(off, smallest, DISTANCE_WEIGHT),
     ]
-    return constraints if shape.normals is None else [*constraints, normals_align(on, ALIGNED / 2)]
+    return constraints if shape.normals is None else [*constraints, normals_align(on, NORMAL_WEIGHT / 2)]
 
 
-def _begin(
-    field: Field, shape: Surface, optimizer: Optimizer, stop: Stop, pool: WorkerPool, progress: Progress | None
-) -> None:
-    """Teach a field the distance to the nearest point, with a sign by the nearest normals or by what is enclosed.
+def _fit_guess(field: Field, shape: Surface, plan: Recipe, training: Training, pool: WorkerPool) -> None:
+    """Fit the field to an initial guess of the signed distance.
 
-    A field that begins with a random sign keeps it where nothing says otherwise.
+    A field with a random sign would keep it wherever no constraint determines the sign.
     """
-    domain, seed, like = shape.header.domain, field.made["seed"], field.network.weights[0]
-    draw, half = (
-        near_surface(shape.points, domain, REACH * shape.header.high[0], GUESSES, seed=seed),
-        shape.header.high[0],
-    )
+    scale, like = shape.header.high[0], field.network.weights[0]
+    draw = near_surface(shape.points, shape.header.domain, REACH * scale, GUESS_POINTS, seed=training.seed)
+    guess = _guess(shape)
+
+    def batch(step: int) -> Batch:
+        x = draw(step)
+        return _batch(x, guess(x) / scale, like)
+
+    def report(progress: Progress) -> None:
+        training.report(Progress(0.0, f"initial guess, {progress.message}"))
+
+    seconds = None if training.seconds is None else training.seconds / 5
+    short = replace(training, steps=GUESS_STEPS, seconds=seconds, checkpoint=None, resume=False, progress=report)
+    field.function.requires_grad_()
+    optimizer = plan.make_optimizer(field.network)
+    if train(field.function, regression(batch), optimizer, short, pool=pool).stopped == "interrupted":
+        raise KeyboardInterrupt
+
+
+def _guess(shape: Surface) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the distance to the nearest point, with a sign from the nearest normals or from what is enclosed."""
     tree, center = KDTree(shape.points), shape.points.mean(axis=0)
     radius = float(np.linalg.norm(shape.points - center, axis=1).mean())
-    side = flooded(shape.points, domain, _spacing(tree)) if shape.normals is None else None
+    side = flooded(shape.points, shape.header.domain, _spacing(tree)) if shape.normals is None else None
 
     def guess(x: NDArray[np.float64]) -> NDArray[np.float64]:
         if shape.normals is None:
             ball: NDArray[np.float64] = np.linalg.norm(x - center, axis=1) - radius
             return ball if side is None else side(x) * tree.query(x)[0]
-        distance, nearest = tree.query(x, NEIGHBOURS)
+        distance, nearest = tree.query(x, NEIGHBORS)
         outwards = ((x[:, None] - shape.points[nearest]) * shape.normals[nearest]).sum(axis=(1, 2))
         signed: NDArray[np.float64] = np.where(outwards > 0, 1.0, -1.0) * distance[:, 0]
         return signed
 
-    def batch(step: int) -> Batch:
-        x = draw(step)
-        return _batch(x, guess(x) / half, like)
-
-    def watch(state: State) -> None:
-        if progress is not None:  # the fit itself is yet to begin
-            progress(replace(state, step=0, seconds=0.0))
-
-    stopped = minimize(field.function, regression(batch), optimizer, stop, progress=watch, pool=pool)[1]
-    if stopped == "interrupted":
-        raise KeyboardInterrupt
+    return guess
 
 
 def _spacing(tree: KDTree) -> float:
-    """The usual distance from a point to the next."""
-    return float(np.median(tree.query(tree.data[:JUDGED], 2)[0][:, 1]))
+    """Return the median distance from a point to its nearest neighbor."""
+    return float(np.median(tree.query(tree.data[:EVAL_POINTS], 2)[0][:, 1]))
 
 
 def _batch(x: NDArray[np.float64], values: NDArray[np.float64], like: Tensor) -> Batch:
@@ -224,82 +322,18 @@ def _batch(x: NDArray[np.float64], values: NDArray[np.float64], like: Tensor) ->
 
 
 @torch.no_grad()
-def _turn_out(field: Field) -> None:
-    """Make a field positive on the faces of its box."""
-    batch = boundary(field.header.domain, GUESSES)(0)
+def _make_positive_outside(field: Field) -> None:
+    """Flip the sign of a field that is negative on the faces of its box."""
+    batch = boundary(field.header.domain, GUESS_POINTS)(0)
     if field(batch.x).mean() < 0:
         for last in (field.network.weights[-1], field.network.biases[-1]):
             last.neg_()
 
 
+def _project(field: Field, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    slope = field.at(y, "gradient")[:, 0]
+    return np.asarray(y - slope * (field.at(y)[:, 0] / np.maximum(np.square(slope).sum(axis=1), 1e-300))[:, None])
+
+
 def _checksum(shape: Surface) -> int:
     return zlib.crc32(b"" if shape.normals is None else np.ascontiguousarray(shape.normals).data, checksum(shape))
-
-
-def closest_points(field: Field, points: ArrayLike) -> NDArray[np.float64]:
-    """The points on the zero level that are closest to some points, by steps onto it and along it.
-
-    y ← y - Φ ∇Φ / ‖∇Φ‖² brings y onto the level, and y ← y + ½ (x - y)ₜ, with the part along the level, towards x.
-
-    Args:
-        field: a signed distance.
-        points: (n, 3), in the field's coordinates.
-
-    Returns:
-        (n, 3).
-
-    Raises:
-        InputError: points of another shape.
-    """
-    x = np.asarray(points, dtype=np.float64)
-    if x.ndim != 2 or x.shape[1] != field.header.domain.dim:
-        raise InputError(f"points have the shape (n, {field.header.domain.dim}); found {x.shape}")
-    y = x.copy()
-    for _ in range(CLOSING):
-        y = _onto(field, _onto(field, y))
-        n = field.at(y, "normal")
-        away = x - y
-        y += 0.5 * (away - n * (away * n).sum(axis=1, keepdims=True))
-    return _onto(field, _onto(field, y))
-
-
-def _onto(field: Field, y: NDArray[np.float64]) -> NDArray[np.float64]:
-    slope = field.at(y, "gradient")
-    return np.asarray(y - slope * (field.at(y) / np.maximum(np.square(slope).sum(axis=1), 1e-300))[:, None])
-
-
-def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
-    """How close a shape's field comes to it.
-
-    Returns:
-        Of the mesh that the field becomes, beside the shape's own, what `metrics.between` says, as shares of the
-        diagonal; beside a point cloud only `completeness`, from its points to the mesh, and `normal_consistency`
-        there. `iou`, of the volumes, where the shape's mesh is watertight. `eikonal_near` and `eikonal`, the mean of
-        |‖∇Φ‖ - 1| around the surface, at a deviation of 1% of half the box, and anywhere in the box. `components` of
-        the mesh, and whether it is `watertight`.
-
-    Raises:
-        InputError: the field has no zero level.
-    """
-    random, domain = np.random.default_rng(0), shape.header.domain
-    x = domain.lower + random.random((JUDGED, 3)) * np.subtract(domain.upper, domain.lower)
-    near = shape.points[random.integers(0, shape.size, JUDGED)]
-    near = near + 0.01 * shape.header.high[0] * random.standard_normal(near.shape)
-    slope = {
-        name: float(np.abs(np.linalg.norm(field.at(points, "gradient"), axis=1) - 1).mean())
-        for name, points in {"eikonal_near": near, "eikonal": x}.items()
-    }
-    # what is no distance yet may have a zero level everywhere
-    mesh = contour(field, resolution=CELLS if slope["eikonal"] < 0.5 else CELLS // 4)
-    found: dict[str, Any]
-    if shape.mesh is not None:
-        found = {**surface_distances(mesh, shape.mesh, shape.diagonal, points=JUDGED)}
-    else:
-        distance, normals = distances_to_mesh(shape.points, mesh)
-        found = {"completeness": float(distance.mean() / shape.diagonal)}
-        if shape.normals is not None:
-            found["normal_consistency"] = float((shape.normals * normals).sum(axis=1).mean())
-    if shape.mesh is not None and watertight(shape.mesh):
-        inside, truly = field.at(x) < 0, signed_distances(shape, x) < 0
-        found["iou"] = float((inside & truly).sum() / max((inside | truly).sum(), 1))
-    return {**found, **slope, "components": count_components(mesh), "watertight": watertight(mesh)}

@@ -1,8 +1,7 @@
-"""An equation's solution as a field."""
+"""The solution of an equation as a field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,63 +9,50 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator
-from torch.optim import LBFGS, Adam, Optimizer
 
 from sinefield.errors import InputError
 from sinefield.field.field import Field
-from sinefield.networks import NETWORKS
+from sinefield.field.info import FitInfo
+from sinefield.networks import ACTIVATIONS, Perceptron
 from sinefield.parallel import WorkerPool
 from sinefield.problems.problem import Problem
-from sinefield.sampling.schedules import repeat_batch
+from sinefield.progress import ProgressCallback
 from sinefield.signals import Header
-from sinefield.tasks.fit import copied, finish
-from sinefield.training.device import available
-from sinefield.training.loop import Progress, Stop
-from sinefield.training.loss import total
-from sinefield.training.minimize import minimize
-from sinefield.training.optimizers.natural import Natural
-from sinefield.training.optimizers.soap import Soap
+from sinefield.training.loop import Evaluation
+from sinefield.training.loss import total_loss
+from sinefield.training.optimizers.choices import OPTIMIZERS, find_optimizer, repeat_batches
+from sinefield.training.recipes import check_omega_option
+from sinefield.training.spec import NetworkSpec, Training
+from sinefield.training.train_field import copy_network, train_field
 
-WIDTH, DEPTH = 64, 2
-"""Of a network; a step of natural gradients takes a time that grows with the square of its width."""
+WIDTH = 64
+"""Default width of a network; the time of a step of natural gradients grows with the square of the width."""
 
-OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
-    "natural": lambda parameters: Natural(parameters, lr=0.5, noise=0.3),
-    "soap": lambda parameters: Soap(parameters, lr=3e-3),
-    "adam": lambda parameters: Adam(parameters, lr=1e-3),
-    "lbfgs": lambda parameters: LBFGS(
-        parameters,
-        lr=1,
-        max_iter=10,
-        history_size=50,
-        tolerance_grad=0,
-        tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    ),
-}
-"""Optimisers by name; benchmarks/equations.py prints what they reach in the same time."""
+DEPTH = 2
+"""Default number of hidden layers after the first."""
 
-STEPS = {"natural": 300, "soap": 5000, "adam": 10_000, "lbfgs": 1000}
-"""How long each goes on, where nothing else is said."""
+PAPER = {"width": 256, "depth": 3}
+"""Sizes of the network in the paper."""
 
-HOLD = 100
-"""Steps for which L-BFGS, which remembers the last ones, keeps its points."""
+EVALUATE_EVERY = 10
+"""Steps between two evaluations of the loss."""
 
-EVALUATE_EVERY, UNSEEN = 10, 10**6
-"""Steps between two looks at the loss on points of its own, and the number of the step that these are from."""
+EVALUATION_STEP = 10**6
+"""Number of the step whose points, which no training sees, are evaluated."""
 
-SHOWN = 256
-"""Cells along each axis of space that a solution is shown on unless told otherwise; along time a quarter."""
+DISPLAY_CELLS = 256
+"""Cells along each spatial axis on which a solution is rendered by default; along time a quarter of them."""
 
 
 def solve(
     problem: Problem,
     *,
     activation: str = "sine",
-    width: int = WIDTH,
-    depth: int = DEPTH,
+    width: int | None = None,
+    depth: int | None = None,
     omega: float | None = None,
-    optimizer: str = "natural",
+    recipe: str = "default",
+    optimizer: str | None = None,
     steps: int | None = None,
     seconds: float | None = None,
     like: Field | None = None,
@@ -75,106 +61,123 @@ def solve(
     dtype: torch.dtype = torch.float64,
     checkpoint: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Field:
-    """The field that satisfies the constraints of a problem.
+    """Find the field that satisfies the constraints of a problem.
 
-    The weights with the least loss on points of their own are kept, not the last. Ctrl-C ends it with what there is.
+    The weights with the smallest loss on separate points are kept, not the last ones. Ctrl-C ends the training and
+    returns the best field so far.
 
     Args:
-        problem: from `sinefield.problems`, or a `Problem` of one's own.
-        activation: of the network; one with second derivatives, if the equation has some.
-        width, depth, omega: of the network; ω of the first layer is the problem's unless given.
-        optimiser: "natural", "soap", "adam" or "lbfgs".
-        steps, seconds: when to stop, whichever comes first; 300 steps of natural gradients if neither is given.
-        like: a solution to start from, so that one optimiser can go on where another ended; its network is kept.
-        seed: of the weights; the points have the problem's own.
-        device, dtype, checkpoint, resume, progress: as for `fit`.
+        problem: An equation of `sinefield.problems`, or a `Problem` of your own.
+        activation: Activation of the network, with second derivatives if the equation has some.
+        width: Units in a hidden layer (default 64).
+        depth: Hidden layers after the first (default 2).
+        omega: ω of the first layer; that of the problem by default.
+        recipe: "default", or "paper" for Adam and the network of the paper, 256 units and three hidden layers.
+        optimizer: "natural", "soap", "adam" or "lbfgs"; that of the recipe by default.
+        steps, seconds: When to stop, whichever comes first; by default a number of steps that suits the optimizer.
+        like: A solution whose weights are the start, so that one optimizer can continue where another ended.
+        seed: Seed of the weights; the points have the seed of the problem.
+        device, dtype, checkpoint, resume, progress: As for `sinefield.fit`.
 
     Returns:
-        The field; `field.made` has the loss, and where the solution is known its `relative_l2`, ‖Φ - u‖ / ‖u‖ over the
-        points where the problem is judged, and `mse`.
+        The field. `field.info.quality` has the `loss` and, where a reference solution u is known, `relative_l2`,
+        ‖Φ - u‖ / ‖u‖ over the evaluation points of the problem, and `mse`.
 
     Raises:
-        InputError: an unknown activation or optimiser, or what `fit` raises.
+        InputError: An unknown activation, recipe or optimizer, or what `sinefield.fit` raises.
 
-    >>> from sinefield.problems import square
-    >>> field = solve(square(size=64), width=16, depth=1, steps=40)
-    >>> field.made["relative_l2"] < 0.1
+    >>> from sinefield.problems.poisson import poisson
+    >>> field = solve(poisson(size=64), width=16, depth=1, steps=40)
+    >>> field.info.quality["relative_l2"] < 0.1
     True
     """
-    for name, choices in ((activation, list(NETWORKS)), (optimizer, list(OPTIMIZERS))):
-        if name not in choices:
-            raise InputError(f"there is no {name!r}; choose from {', '.join(choices)}")
-    if dtype not in (torch.float32, torch.float64):
-        raise InputError(f"dtype must be torch.float32 or torch.float64; it is {dtype}")
-    if resume and checkpoint is None:
-        raise InputError("resume needs the checkpoint folder to go on from")
-    if omega is not None and activation not in ("sine", "finer", "wire"):
-        raise InputError(f"omega is for sine, finer and wire; {activation} has none")
-    domain, channels = problem.domain, problem.channels
-    options: dict[str, Any] = {"width": width, "depth": depth}
-    if activation in ("sine", "finer"):
-        options["omega_first"] = float(problem.omega if omega is None else omega)
-    elif omega is not None:
-        options["omega_first"] = float(omega)
-    out = max(len(channels), 1)
-    network = (
-        NETWORKS[activation](domain.dim, out, generator=Generator().manual_seed(seed), **options)
-        if like is None
-        else copied(like.network, {"in_dim": domain.dim, "out_dim": out})
-    ).to(dtype)
-    made = {
-        "source": problem.name,
-        "activation": next(name for name, kind in NETWORKS.items() if type(network) is kind),
-        "optimiser": optimizer,
-        "seed": seed,
-        "parameters": sum(p.numel() for p in network.parameters()),
-    }
-    field = Field(network, shown(problem), made, hard_constraint=problem.hard_constraint).to(available(device))
-    field.function.requires_grad_()
-    method, constraints = OPTIMIZERS[optimizer](list(field.network.parameters())), problem.constraints
-    if isinstance(method, LBFGS):
-        constraints = [replace(each, sampler=repeat_batch(each.sampler, HOLD)) for each in constraints]
+    spec = NetworkSpec(activation, width, depth, omega)
+    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
+    return solve_problem(problem, spec, training, recipe, optimizer, like)
+
+
+def solve_problem(
+    problem: Problem,
+    spec: NetworkSpec,
+    training: Training,
+    recipe: str = "default",
+    optimizer: str | None = None,
+    like: Field | None = None,
+) -> Field:
+    """Do what `solve` does, with the network and the training as objects."""
+    if recipe not in ("default", "paper"):
+        raise InputError(f"the recipe {recipe!r} is not for equations; choose default or paper")
+    name = optimizer or ("adam" if recipe == "paper" else "natural")
+    choice = find_optimizer(OPTIMIZERS, name)
+    network = _network(problem, spec, training, recipe, like).to(training.dtype)
+    if name == "natural" and not network.real:
+        raise InputError(
+            f"natural gradients need real weights; {network.name} has complex ones, take another optimizer"
+        )
+    settings = {"activation": network.name, "optimizer": name, "seed": training.seed}
+    info = FitInfo(problem.name, "solve", settings, parameters=sum(p.numel() for p in network.parameters()))
+    field = Field(network, display_header(problem), info, hard_constraint=problem.hard_constraint).to(training.device)
     with WorkerPool(field.middle.device) as pool:
-        state, stopped = minimize(
-            field.function,
-            constraints,
-            method,
-            Stop(STEPS[optimizer] if steps is None and seconds is None else steps, seconds),
-            evaluate=lambda: total(field.function, problem.constraints, UNSEEN, pool),
-            evaluate_every=EVALUATE_EVERY,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            resume=resume,
-            identity={**network.config(), **made, "dtype": str(dtype)},
-            progress=progress,
+        state = train_field(
+            field,
+            repeat_batches(problem.constraints, choice),
+            choice.create(list(field.network.parameters())),
+            training.or_steps(choice.steps),
+            Evaluation(lambda: total_loss(field.function, problem.constraints, EVALUATION_STEP, pool), EVALUATE_EVERY),
+            identity={"source": problem.name},
             pool=pool,
         )
-    finish(field, state, stopped)
-    field.made["loss"] = state.best_mse
+    field.info = field.info.with_quality({"loss": state.best_error})
     try:
-        field.made |= solution_quality(field, problem)
-    except KeyboardInterrupt:  # the other solution may take a while; what was found is not lost by it
-        field.made["stopped"] = "interrupted"
+        field.info = field.info.with_quality(solution_quality(field, problem))
+    except KeyboardInterrupt:  # the reference solution may take a while; the field is kept
+        field.info = field.info.interrupted()
     return field
 
 
-def shown(problem: Problem) -> Header:
-    """The header of a problem's solution: values as they are, shown on a grid."""
+def display_header(problem: Problem) -> Header:
+    """Return the header of a solution: values without a scale, rendered on a grid."""
     domain, channels = problem.domain, problem.channels
-    shape = tuple(SHOWN // 4 if unit == "s" else SHOWN for unit in domain.units)
-    out = max(len(channels), 1)
-    return Header("array", domain, shape, channels, "float64", (-1.0,) * out, (1.0,) * out)
+    shape = tuple(DISPLAY_CELLS // 4 if unit == "s" else DISPLAY_CELLS for unit in domain.units)
+    count = max(len(channels), 1)
+    return Header("array", domain, shape, channels, "float64", (-1.0,) * count, (1.0,) * count)
 
 
 def solution_quality(field: Field, problem: Problem) -> dict[str, float]:
-    """How far a field is from the solution of a problem, where that is known.
+    """Return how far a field is from the reference solution of a problem, where one is known.
 
     Returns:
         `relative_l2`, ‖Φ - u‖ / ‖u‖, and `mse`, the mean square of Φ - u over points and channels.
     """
     if problem.reference is None or problem.eval_points is None:
         return {}
-    wanted = problem.reference(problem.eval_points)
-    off = field.at(problem.eval_points).reshape(wanted.shape) - wanted
-    return {"relative_l2": float(np.linalg.norm(off) / np.linalg.norm(wanted)), "mse": float(np.square(off).mean())}
+    reference = problem.reference(problem.eval_points)
+    error = field.at(problem.eval_points).reshape(reference.shape) - reference
+    return {
+        "relative_l2": float(np.linalg.norm(error) / np.linalg.norm(reference)),
+        "mse": float(np.square(error).mean()),
+    }
+
+
+def _network(problem: Problem, spec: NetworkSpec, training: Training, recipe: str, like: Field | None) -> Perceptron:
+    check_omega_option(spec)
+    in_dim, out_dim = problem.domain.dim, max(len(problem.channels), 1)
+    if like is not None:
+        network = copy_network(like.network, replace(spec, omega=None))
+        if (network.in_dim, network.out_dim) != (in_dim, out_dim):
+            raise InputError(
+                f"the field to start from has {network.in_dim} coordinates and {network.out_dim} channels; "
+                f"the problem has {in_dim} and {out_dim}"
+            )
+        return network
+    kind = ACTIVATIONS.find(spec.activation)
+    sizes = PAPER if recipe == "paper" else {"width": WIDTH, "depth": DEPTH}
+    options: dict[str, Any] = {
+        "width": sizes["width"] if spec.width is None else spec.width,
+        "depth": sizes["depth"] if spec.depth is None else spec.depth,
+    }
+    if spec.omega is not None or kind.omega_from_signal:
+        options["omega_first"] = float(problem.omega if spec.omega is None else spec.omega)
+    return kind(in_dim, out_dim, generator=Generator().manual_seed(training.seed), **options)

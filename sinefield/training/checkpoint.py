@@ -1,4 +1,4 @@
-"""The whole state of a fit: captured, restored, saved and resumed to the last bit."""
+"""The whole state of a training: captured, restored, saved and resumed bit for bit."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from sinefield.metrics import psnr
 
 
 @dataclass
-class State:
-    """Where a fit stands.
+class TrainingState:
+    """The state of a training, apart from the weights and the optimizer.
 
     Attributes:
-        step: steps done.
-        seconds: time spent.
-        halvings: how often the learning rate was halved because the loss rose.
-        terms: of the last batch's loss, by the constraints' names.
-        best_step, best_mse: of the best weights so far.
-        history: (step, seconds, mse) at each look at the quality.
+        step: Completed steps.
+        seconds: Elapsed time.
+        halvings: How often the learning rate was halved because the error rose.
+        terms: Terms of the loss on the last batch, by the names of the constraints.
+        best_step, best_error: Step and error of the best weights so far.
+        history: (step, seconds, error) at each evaluation.
+        stopped: Why the training ended: "steps", "seconds", "psnr", "interrupted" or "diverged"; None before.
     """
 
     step: int = 0
@@ -34,29 +35,30 @@ class State:
     halvings: int = 0
     terms: dict[str, float] = field(default_factory=dict)
     best_step: int = 0
-    best_mse: float = math.inf
+    best_error: float = math.inf
     history: list[tuple[int, float, float]] = field(default_factory=list)
+    stopped: str | None = None
 
     @property
     def loss(self) -> float:
-        """Of the last batch."""
+        """The loss on the last batch."""
         return sum(self.terms.values())
 
     @property
     def psnr(self) -> float:
-        """Of the best weights, in dB."""
-        return psnr(self.best_mse)
+        """The PSNR of the best weights in dB, where the error is a mean square on [-1, 1]."""
+        return psnr(self.best_error)
 
 
 class Snapshot(NamedTuple):
-    """The weights and the optimiser's memory: its tensors by name, and its settings."""
+    """The weights and the state of the optimizer: its tensors by name, and its parameter groups."""
 
     tensors: dict[str, Tensor]
     groups: list[dict[str, Any]]
 
 
 def capture(function: nn.Module, optimizer: Optimizer) -> Snapshot:
-    """A copy of the weights and of all that the optimiser remembers; L-BFGS builds its memory anew."""
+    """Copy the weights and the state of the optimizer; that of L-BFGS is left out and rebuilt."""
     memory = optimizer.state_dict() | ({"state": {}} if isinstance(optimizer, LBFGS) else {})
     tensors = {f"weights/{name}": tensor for name, tensor in function.state_dict().items()}
     for index, entries in memory["state"].items():
@@ -66,7 +68,7 @@ def capture(function: nn.Module, optimizer: Optimizer) -> Snapshot:
 
 
 def restore(function: nn.Module, optimizer: Optimizer, snapshot: Snapshot) -> None:
-    """Make the weights and the optimiser what they were."""
+    """Set the weights and the state of the optimizer to those of a snapshot."""
     weights: dict[str, Tensor] = {}
     memory: dict[int, dict[str, Tensor]] = {}
     for name, tensor in snapshot.tensors.items():
@@ -80,44 +82,44 @@ def restore(function: nn.Module, optimizer: Optimizer, snapshot: Snapshot) -> No
     optimizer.load_state_dict({"state": memory, "param_groups": [dict(group) for group in snapshot.groups]})
 
 
-def state_file(folder: Path, resume: bool) -> Path:
-    """Where the state lies in a folder, which is made if need be.
+def state_file(directory: Path, resume: bool) -> Path:
+    """Return the path of the state in a directory, which is created if necessary.
 
     Raises:
-        InputError: the folder cannot be made, or holds a state that would be overwritten.
+        InputError: The directory cannot be created, or it holds a state that would be overwritten.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"the checkpoint folder {folder} cannot be made: {error.strerror}") from error
-    path = folder / "state.safetensors"
+        raise InputError(f"the checkpoint directory {directory} cannot be made: {error.strerror}") from error
+    path = directory / "state.safetensors"
     if path.exists() and not resume:
-        raise InputError(f"{path} holds the state of an earlier fit; resume it, or use another checkpoint folder")
+        raise InputError(f"{path} holds the state of an earlier fit; resume it, or use another checkpoint directory")
     return path
 
 
-def write(path: Path, identity: dict[str, Any], state: State, now: Snapshot, best: Snapshot) -> None:
-    """Save a fit. `identity` is what it was started with, which `read` compares."""
+def write(path: Path, identity: dict[str, Any], state: TrainingState, now: Snapshot, best: Snapshot) -> None:
+    """Save a training; `identity` describes what it was started with, which `read` compares."""
     tensors = {
         f"{when}/{name}": tensor for when, each in (("now", now), ("best", best)) for name, tensor in each[0].items()
     }
-    numbers = {name: value for name, value in asdict(state).items() if name != "terms"}
+    numbers = {name: value for name, value in asdict(state).items() if name not in ("terms", "stopped")}
     header = {"identity": identity, "state": numbers, "groups": {"now": now.groups, "best": best.groups}}
     serialization.write(path, "state", tensors, header)
 
 
-def read(path: Path, identity: dict[str, Any]) -> tuple[State, Snapshot, Snapshot]:
-    """The state, the snapshot of now and that of the best weights.
+def read(path: Path, identity: dict[str, Any]) -> tuple[TrainingState, Snapshot, Snapshot]:
+    """Return the state, the current snapshot and the snapshot of the best weights.
 
     Raises:
-        InputError: the file is damaged, or of a fit that was started with something else.
+        InputError: The file is damaged, or belongs to a training that was started with something else.
     """
     tensors, header = serialization.read(path, "state")
     for name, value in identity.items():
         if header["identity"].get(name) != value:
             raise InputError(
                 f"{path} is of a fit with {name} = {header['identity'].get(name)}, not {value}; "
-                "resume with the same options, or use another checkpoint folder"
+                "resume with the same options, or use another checkpoint directory"
             )
     numbers: dict[str, Any] = {name: math.inf if value is None else value for name, value in header["state"].items()}
     numbers["history"] = [tuple(math.inf if n is None else n for n in entry) for entry in numbers["history"]]
@@ -128,4 +130,4 @@ def read(path: Path, identity: dict[str, Any]) -> tuple[State, Snapshot, Snapsho
         )
         for when in ("now", "best")
     )
-    return State(**numbers), now, best
+    return TrainingState(**numbers), now, best

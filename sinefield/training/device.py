@@ -7,11 +7,11 @@ import torch
 from sinefield.errors import InputError
 
 
-def available(device: torch.device | str) -> torch.device:
-    """The device, if this machine and this PyTorch have it.
+def resolve_device(device: torch.device | str) -> torch.device:
+    """Return the device, if this machine and this build of PyTorch have it.
 
     Raises:
-        InputError: they do not.
+        InputError: The device is not available.
     """
     try:
         probe = torch.zeros(1, device=device)

@@ -1,170 +1,207 @@
-"""The one loop: step, look, keep the best, save, go back where it went wrong, stop."""
+"""The training loop: it evaluates periodically, keeps the best weights, saves, and rolls back on divergence."""
 
 from __future__ import annotations
 
 import math
-import signal as signals_of_the_system
+import signal as system_signals
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
-from sinefield.errors import InputError
-from sinefield.training.checkpoint import Snapshot, State, capture, read, restore, state_file, write
-from sinefield.training.recipes import evaluation_weights
+from sinefield.progress import Progress
+from sinefield.training.checkpoint import Snapshot, TrainingState, capture, read, restore, state_file, write
+from sinefield.training.optimizers.soap import Soap, averaged_weights
+from sinefield.training.spec import Training
 
-RISE, ROUNDING = 10.0, 1e-8
-"""An error so many times the best, and beyond what rounding makes of float32, means that the rate is too large."""
+DIVERGENCE_RATIO = 10.0
+"""An error this many times the best one means that the learning rate is too large."""
 
-RESTARTS = 4
-"""So many times at most is a fit begun anew that has learnt nothing."""
+ROUNDING_ERROR = 1e-8
+"""Mean squared errors below this are rounding errors of float32."""
 
-SAVE_EVERY = 30.0
-"""Seconds after which the state is saved even between two looks at the quality."""
+MAX_RESTARTS = 4
+"""Largest number of restarts of a training that did not improve over a constant."""
 
-Progress = Callable[[State], None]
+SAVE_INTERVAL = 30.0
+"""Seconds after which the state is saved even between two evaluations."""
 
 
 @dataclass(frozen=True)
-class Stop:
-    """When a fit ends: at whichever comes first of what is given."""
+class Evaluation:
+    """How weights are compared during a training.
 
-    steps: int | None = None
-    seconds: float | None = None
-    psnr: float | None = None
+    Attributes:
+        error: The error of the current weights; smaller is better.
+        every: Steps between two evaluations.
+        constant_error: The error of the best constant, where it is known.
+        decibels: Whether the error is a mean square on [-1, 1], so that its PSNR is reported.
+    """
 
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value is not None and not 0 < value < math.inf:
-                raise InputError(f"{name} must be a positive number; it is {value}")
-
-    def reason(self, state: State) -> str | None:
-        """What has come: "psnr", "steps", "seconds", "diverged", or None."""
-        if self.psnr is not None and state.psnr >= self.psnr:
-            return "psnr"
-        if self.steps is not None and state.step >= self.steps:
-            return "steps"
-        if self.seconds is not None and state.seconds >= self.seconds:
-            return "seconds"
-        return "diverged" if state.halvings > 10 else None
+    error: Callable[[], float]
+    every: int = 100
+    constant_error: float | None = None
+    decibels: bool = False
 
 
 def iterate(
     function: nn.Module,
     optimizer: Optimizer,
-    stop: Stop,
+    training: Training,
     advance: Callable[[int], dict[str, float]],
-    evaluate: Callable[[], float],
-    *,
-    evaluate_every: int = 100,
-    constant: float | None = None,
-    checkpoint: Path | None = None,
-    resume: bool = False,
+    evaluation: Evaluation,
     identity: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> tuple[State, str]:
-    """Step after step until it is time to stop; what is left in the function are the best parameters.
+) -> TrainingState:
+    """Take steps until the training ends, and leave the best parameters in the function.
 
-    Where the loss turns NaN or the error rises, the fit goes back to its best state with half the learning rate; where
-    it stays at that of a constant, to its beginning. It says so.
+    Where the loss becomes NaN or the error rises, the training returns to its best weights with half the learning
+    rate; where the error stays that of a constant, it restarts. A warning says so. The first Ctrl-C ends the training
+    after the current step.
 
     Args:
-        function: what is fitted.
-        optimiser: over the function's parameters.
-        stop: when to end.
-        advance: takes a step of this number with the optimiser; returns the terms of the loss before it, by name.
-        judge: the error by which weights are compared, the smaller the better.
-        judge_every: steps between two looks at it.
-        constant: what the best constant would have as its error, where that is known.
-        checkpoint: a folder to save the state in; `resume` goes on from what is there.
-        identity: what a saved state must have been started with to go on from it.
-        progress: called with the state after each step.
+        function: Module to train.
+        optimizer: Optimizer of its parameters.
+        training: When to stop, and where to save.
+        advance: Takes the step of a given number with the optimizer; returns the terms of the loss before it, by name.
+        evaluation: How weights are compared.
+        identity: What a saved state must have been started with so that it can be continued.
 
     Returns:
-        The final state, and why it ended: "steps", "seconds", "psnr", "interrupted" or "diverged".
+        The final state; `stopped` says why the training ended.
     """
-    state, rates = State(), [group["lr"] for group in optimizer.param_groups]
-    new = best = capture(function, optimizer)
-    path = None if checkpoint is None else state_file(checkpoint, resume)
-    if path is not None and path.exists():
-        state, now, best = read(path, identity or {})
-        restore(function, optimizer, now)
-    elif resume:
-        warnings.warn(f"there is no state in {checkpoint} yet; the fit starts from the beginning", stacklevel=3)
-    start, saved = time.perf_counter() - state.seconds, time.perf_counter()
-
-    def look() -> float:
-        nonlocal best
-        with evaluation_weights(optimizer):
-            error = evaluate()
-        state.history.append((state.step, round(state.seconds, 3), error))
-        if error < state.best_mse:
-            state.best_step, state.best_mse, best = state.step, error, capture(function, optimizer)
-        return error
-
-    def stuck() -> bool:
-        """Whether the last two looks saw the best constant: steps too large have silenced the network."""
-        if constant is None or constant <= ROUNDING or len(state.history) < 2 or state.halvings >= RESTARTS:
-            return False
-        before, now = (error for _, _, error in state.history[-2:])
-        return now > 0.95 * constant and 0.999 * before < now
-
-    def go_back(to: Snapshot, why: str) -> None:
-        state.halvings += 1
-        restore(function, optimizer, to)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate / 2**state.halvings
-        warnings.warn(f"{why}, with a learning rate of {rates[0] / 2**state.halvings:.2g}", stacklevel=4)
-
+    loop = _Loop(function, optimizer, training, evaluation, identity or {})
+    state = loop.state
     with _interruptible() as interrupted:
-        while (stopped := stop.reason(state)) is None and not interrupted.is_set():
-            state.terms = advance(state.step)
-            state.step += 1
-            state.seconds = time.perf_counter() - start
-            due = state.step % evaluate_every == 0
-            error = math.nan if not math.isfinite(state.loss) else look() if due else state.best_mse
-            if not error <= max(RISE * state.best_mse, ROUNDING):
-                go_back(best, f"the error was {error:.3g} after step {state.step}; went back to step {state.best_step}")
-            elif due and stuck():
-                go_back(new, f"nothing was learnt in {state.step} steps; began anew")
-            if path is not None and (due or time.perf_counter() - saved > SAVE_EVERY):
-                write(path, identity or {}, state, capture(function, optimizer), best)
-                saved = time.perf_counter()
-            if progress is not None:
-                progress(state)
-        if path is not None:
-            write(path, identity or {}, state, capture(function, optimizer), best)
-        if state.step % evaluate_every != 0:
-            look()
-    restore(function, optimizer, best)
+        while (stopped := training.stop_reason(state)) is None and not interrupted.is_set():
+            loop.step(advance)
+        if loop.path is not None:
+            loop.save()
+        if state.step % evaluation.every != 0:
+            loop.evaluate()
+    state.stopped = stopped or "interrupted"
+    restore(function, optimizer, loop.best)
     with evaluation_weights(optimizer):
         kept = {name: tensor.clone() for name, tensor in function.state_dict().items()}
     function.load_state_dict(kept)
-    return state, stopped or "interrupted"
+    return state
+
+
+@contextmanager
+def evaluation_weights(optimizer: Optimizer) -> Iterator[None]:
+    """Use the weights that are evaluated and kept: the averaged ones, if the optimizer has them.
+
+    Afterwards the weights are the same as before, bit for bit.
+    """
+    with averaged_weights(optimizer) if isinstance(optimizer, Soap) else nullcontext():
+        yield
+
+
+@dataclass
+class _Loop:
+    """A training in progress."""
+
+    function: nn.Module
+    optimizer: Optimizer
+    training: Training
+    evaluation: Evaluation
+    identity: dict[str, Any]
+    state: TrainingState = field(default_factory=TrainingState)
+
+    def __post_init__(self) -> None:
+        self.learning_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.initial = self.best = capture(self.function, self.optimizer)
+        directory = self.training.checkpoint
+        self.path = state_file(Path(directory), self.training.resume) if directory is not None else None
+        if self.path is not None and self.path.exists():
+            self.state, now, self.best = read(self.path, self.identity)
+            restore(self.function, self.optimizer, now)
+        elif self.training.resume:
+            warnings.warn(f"there is no state in {directory} yet; the training starts at step 0", stacklevel=5)
+        self.start = time.perf_counter() - self.state.seconds
+        self.saved = time.perf_counter()
+
+    def step(self, advance: Callable[[int], dict[str, float]]) -> None:
+        """Take one step, and evaluate, roll back, save and report as needed."""
+        state, every = self.state, self.evaluation.every
+        state.terms = advance(state.step)
+        state.step += 1
+        state.seconds = time.perf_counter() - self.start
+        due = state.step % every == 0
+        error = math.nan if not math.isfinite(state.loss) else self.evaluate() if due else state.best_error
+        if not error <= max(DIVERGENCE_RATIO * state.best_error, ROUNDING_ERROR):
+            self.roll_back(
+                self.best, f"the error was {error:.3g} after step {state.step}; returning to step {state.best_step}"
+            )
+        elif due and self.is_stuck():
+            self.roll_back(self.initial, f"no improvement over a constant after {state.step} steps; restarting")
+        if self.path is not None and (due or time.perf_counter() - self.saved > SAVE_INTERVAL):
+            self.save()
+        self.training.report(self.progress())
+
+    def evaluate(self) -> float:
+        """Evaluate the current weights, and keep them if they are the best so far."""
+        state = self.state
+        with evaluation_weights(self.optimizer):
+            error = self.evaluation.error()
+        state.history.append((state.step, round(state.seconds, 3), error))
+        if error < state.best_error:
+            state.best_step, state.best_error = state.step, error
+            self.best = capture(self.function, self.optimizer)
+        return error
+
+    def is_stuck(self) -> bool:
+        """Whether the last two errors are that of the best constant: too large steps have saturated the network."""
+        constant, history = self.evaluation.constant_error, self.state.history
+        if constant is None or constant <= ROUNDING_ERROR or len(history) < 2 or self.state.halvings >= MAX_RESTARTS:
+            return False
+        before, now = (error for _, _, error in history[-2:])
+        return now > 0.95 * constant and 0.999 * before < now
+
+    def roll_back(self, snapshot: Snapshot, reason: str) -> None:
+        """Return to a snapshot with half the learning rate."""
+        self.state.halvings += 1
+        restore(self.function, self.optimizer, snapshot)
+        for group, rate in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
+            group["lr"] = rate / 2**self.state.halvings
+        rate = self.learning_rates[0] / 2**self.state.halvings
+        warnings.warn(f"{reason} with a learning rate of {rate:.2g}", stacklevel=6)
+
+    def save(self) -> None:
+        assert self.path is not None
+        write(self.path, self.identity, self.state, capture(self.function, self.optimizer), self.best)
+        self.saved = time.perf_counter()
+
+    def progress(self) -> Progress:
+        state = self.state
+        psnr = state.psnr if self.evaluation.decibels and state.history else None
+        terms = state.terms if len(state.terms) <= 2 else {"loss": state.loss}
+        parts = [f"step {state.step}", *(f"{name} {term:.1e}" for name, term in terms.items())]
+        parts += [] if psnr is None else [f"{psnr:.1f} dB"]
+        return Progress(self.training.share_done(state), "  ".join(parts), state.step, psnr)
 
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that a step is never cut in two; the second one acts as usual."""
+    """Yield an event that the first Ctrl-C sets, so that no step is interrupted; the second one acts as usual."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
         return
-    before = signals_of_the_system.getsignal(signals_of_the_system.SIGINT)
+    before = system_signals.getsignal(system_signals.SIGINT)
 
     def handler(number: int, frame: object) -> None:
         interrupted.set()
-        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)
+        system_signals.signal(system_signals.SIGINT, before)
 
-    signals_of_the_system.signal(signals_of_the_system.SIGINT, handler)
+    system_signals.signal(system_signals.SIGINT, handler)
     try:
         yield interrupted
     finally:
-        signals_of_the_system.signal(signals_of_the_system.SIGINT, before)
+        system_signals.signal(system_signals.SIGINT, before)

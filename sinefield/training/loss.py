@@ -1,4 +1,4 @@
-"""Σₘ wₘ · mean over x ∈ Ωₘ of ‖Cₘ‖ and its gradient, in pieces, so that memory does not grow with the points."""
+"""The loss Σₘ wₘ · mean over x ∈ Ωₘ of ‖Cₘ‖ and its gradient, in chunks of bounded memory."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 
 from sinefield.constraints.constraint import Constraint, Residual
-from sinefield.jets import Workspace, propagate
+from sinefield.jets import propagate
 from sinefield.networks import Network
-from sinefield.parallel import WorkerPool
+from sinefield.parallel import WorkerPool, Workspace
 from sinefield.sampling.batch import Batch
 
-Piece = tuple[list[Constraint], Batch, float]
-"""Constraints with one sampler, a part of its batch, and the share of the batch that it is."""
+Chunk = tuple[list[Constraint], Batch, float]
+"""Constraints with the same sampler, a part of its batch, and the share of the batch that the part is."""
 
 
 def add_gradient(function: Network, constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> dict[str, float]:
-    """Add the gradient of the loss on the batches of a step to that of the parameters; returns its terms by name."""
+    """Add the gradient of the loss on the batches of a step to that of the parameters; return the terms by name."""
     parameters = [parameter for parameter in function.parameters() if parameter.requires_grad]
 
-    def differentiate(piece: Piece, space: Workspace) -> tuple[list[tuple[str, float]], tuple[Tensor | None, ...]]:
-        terms = _terms(function, piece, space)
+    def differentiate(chunk: Chunk, space: Workspace) -> tuple[list[tuple[str, float]], tuple[Tensor | None, ...]]:
+        terms = _terms(function, chunk, space)
         gradients = torch.autograd.grad(torch.stack(terms).sum(), parameters, allow_unused=True)
-        return [(each.name, term.item()) for each, term in zip(piece[0], terms, strict=True)], gradients
+        return [(each.name, term.item()) for each, term in zip(chunk[0], terms, strict=True)], gradients
 
     found = dict.fromkeys((constraint.name for constraint in constraints), 0.0)
-    for terms, gradients in pool.map(differentiate, _pieces(constraints, step, pool)):
+    for terms, gradients in pool.map(differentiate, _chunks(constraints, step, pool)):
         for name, term in terms:
             found[name] += term
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -38,20 +38,20 @@ def add_gradient(function: Network, constraints: Sequence[Constraint], step: int
 
 
 @torch.no_grad()
-def total(function: Network, constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> float:
-    """The loss on the batches of a step."""
+def total_loss(function: Network, constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> float:
+    """Return the loss on the batches of a step."""
 
-    def evaluate(piece: Piece, space: Workspace) -> float:
-        return float(torch.stack(_terms(function, piece, space)).sum())
+    def evaluate(chunk: Chunk, space: Workspace) -> float:
+        return float(torch.stack(_terms(function, chunk, space)).sum())
 
-    return sum(pool.map(evaluate, _pieces(constraints, step, pool)))
+    return sum(pool.map(evaluate, _chunks(constraints, step, pool)))
 
 
 @torch.no_grad()
 def mean_square(
     function: Network, residual: Residual, batches: Iterable[Batch], pool: WorkerPool, order: int = 0
 ) -> float:
-    """The mean squared residual over some batches, where it reads derivatives up to the given order."""
+    """Return the mean squared residual over batches, for a residual that reads derivatives up to the given order."""
 
     def evaluate(batch: Batch, space: Workspace) -> tuple[float, int]:
         error = residual(propagate(function, batch.x, order, space=space), batch)
@@ -61,9 +61,9 @@ def mean_square(
     return sum(total for total, _ in sums) / sum(count for _, count in sums)
 
 
-def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
-    """The share of each term that some points bring, from one jet."""
-    constraints, batch, share = piece
+def _terms(function: Network, chunk: Chunk, space: Workspace) -> list[Tensor]:
+    """Return the contribution of a chunk to each term, from one jet."""
+    constraints, batch, share = chunk
     batch = batch.to(next(function.parameters()).device)
     order = max(constraint.order for constraint in constraints)
     hessian = any(constraint.hessian for constraint in constraints)
@@ -71,18 +71,19 @@ def _terms(function: Network, piece: Piece, space: Workspace) -> list[Tensor]:
     return [share * constraint.term(jet, batch) for constraint in constraints]
 
 
-def _pieces(constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> Iterator[Piece]:
-    """The batches of a step in bounded pieces, with the share of its batch that each is."""
-    for together in _by_sampler(constraints):
-        batch, group = together[0].sampler(step), math.lcm(*(constraint.group for constraint in together))
+def _chunks(constraints: Sequence[Constraint], step: int, pool: WorkerPool) -> Iterator[Chunk]:
+    """Split the batches of a step into chunks of bounded size that keep the groups of points of each constraint."""
+    for shared in _by_sampler(constraints):
+        batch, group = shared[0].sampler(step), math.lcm(*(constraint.group for constraint in shared))
         size = -(-pool.chunk_size(len(batch.x)) // group) * group
         for start in range(0, len(batch.x), size):
             x, *rest = (None if each is None else each[start : start + size] for each in batch)
             assert x is not None
-            yield together, Batch(x, *rest), len(x) / len(batch.x)
+            yield shared, Batch(x, *rest), len(x) / len(batch.x)
 
 
 def _by_sampler(constraints: Sequence[Constraint]) -> list[list[Constraint]]:
+    """Group the constraints that share a sampler, and so the jets at its points."""
     found: dict[int, list[Constraint]] = {}
     for constraint in constraints:
         found.setdefault(id(constraint.sampler), []).append(constraint)

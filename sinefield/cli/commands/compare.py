@@ -1,4 +1,4 @@
-"""The verb `compare`."""
+"""The command `compare`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,39 @@ from rich.markup import escape
 from rich.table import Table
 
 from sinefield.cli.console import console, plain, print_result, progress_bar, read_picture
-from sinefield.cli.options import Activation, Depth, Device, Json, Picture, Quiet, Seconds, Seed, Size, Steps, Width
+from sinefield.cli.options import (
+    ACTIVATION_NAMES,
+    Depth,
+    Device,
+    Json,
+    Picture,
+    Quiet,
+    Seconds,
+    Seed,
+    Size,
+    Steps,
+    Width,
+)
 
 if TYPE_CHECKING:
-    from sinefield.training.checkpoint import State
+    from sinefield.field.field import Field
+
+COLUMNS = ("psnr_db", "ssim", "seconds", "steps", "parameters", "stopped")
+"""Columns of the table, after the name of the activation."""
+
+MAX_SIDE = 1024
+"""Longest side of the pictures in the figure, in pixels."""
 
 
 def compare(
     picture: Picture,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the figure and the table go.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Directory for the figure and the table.")
     ] = Path("out/compare"),
     size: Size = None,
     activation: Annotated[
-        list[str] | None, typer.Option(help=f"Only this one; may be given again. {Activation}.")
+        list[str] | None,
+        typer.Option(help=f"Activation to compare; may be repeated (default: all): {ACTIVATION_NAMES}."),
     ] = None,
     width: Width = None,
     depth: Depth = None,
@@ -36,58 +55,62 @@ def compare(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit one picture with every activation under the same budget; 1,000 steps each, unless told otherwise."""
-    from sinefield.files import atomic
-    from sinefield.networks import NETWORKS
+    """Fit one picture with every activation in the same budget, 1,000 steps each by default."""
+    from sinefield.files import atomic, make_folder
     from sinefield.reports.figures import comparison
-    from sinefield.reports.folder import prepare
     from sinefield.serialization import finite
     from sinefield.tasks.compare import compare as compare_activations
 
     if steps is None and seconds is None:
         steps = 1000
-    prepare(output)
+    make_folder(output)
     signal = read_picture(picture, size)
-    names = tuple(dict.fromkeys(activation or NETWORKS))
+    side = min(MAX_SIDE, max(signal.header.shape))
     results: dict[str, dict[str, Any]] = {}
-    say = console(quiet)
-    with progress_bar(say, "compare") as bar:
-
-        def watch(state: State) -> None:
-            share = max(state.step / (steps or 10**12), state.seconds / (seconds or 10**12))
-            bar((len(results) + share) / len(names), f"{names[len(results)]} {state.psnr:.1f} dB")
-
-        budget = {"steps": steps, "seconds": seconds, "width": width, "depth": depth, "seed": seed}
-        fields = compare_activations(signal, names, **budget, device=device, progress=watch)  # type: ignore[arg-type]
-        for name, fitted in fields:
-            # a figure shows no more pixels than these, and eight networks of a large picture would fill the memory
-            shown_at = min(1024, max(signal.header.shape))
-            results[name] = {
-                **{
-                    quantity: fitted.render(shown_at, quantity=quantity)
-                    for quantity in ("value", "gradient", "laplacian")
-                },
-                "made": fitted.made,
-            }
-            if fitted.made["stopped"] == "interrupted":
+    with progress_bar(quiet, "compare") as bar:
+        for name, field in compare_activations(
+            signal,
+            None if activation is None else list(dict.fromkeys(activation)),
+            steps=steps,
+            seconds=seconds,
+            width=width,
+            depth=depth,
+            seed=seed,
+            device=device,
+            progress=bar,
+        ):
+            results[name] = _rendered(field, side)
+            if field.info.stopped == "interrupted":
                 break
     figure, table = output / "compare.png", output / "compare.json"
     comparison(figure, signal.header, signal.samples, results)
-    keys = ("psnr_db", "ssim", "seconds", "steps", "parameters", "stopped")
-    rows = [{"activation": name, **{key: each["made"][key] for key in keys}} for name, each in results.items()]
+    rows = [{"activation": name, **_row(each["info"].summary())} for name, each in results.items()]
     rows.sort(key=lambda row: -(row["psnr_db"] or float("inf")))
     result = {"picture": signal.name, "results": rows, "figure": str(figure), "table": str(table)}
     with atomic(table) as temporary:
-        temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
-    if not as_json and not quiet:
-        shown = Table(
-            "activation", *[f"[right]{key}" for key in keys[:-1]], title=f"{escape(signal.name)}, same budget for all"
-        )
-        for row in rows:
-            shown.add_row(row["activation"], *[plain(row[key]) for key in keys[:-1]])
-        Console().print(shown)
-        say.print(f"figure: {figure}", markup=False)
-    elif as_json:
+        temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if as_json:
         print_result(result, as_json, quiet)
+    elif not quiet:
+        _print_table(signal.name, rows)
+        console(quiet).print(f"figure: {figure}", markup=False)
     if any(row["stopped"] == "interrupted" for row in rows):
         raise typer.Exit(130)
+
+
+def _rendered(field: Field, side: int) -> dict[str, Any]:
+    """Return what the figure shows of a field; the networks of a large picture would not fit in memory together."""
+    quantities = ("value", "gradient", "laplacian")
+    return {**{name: field.render(side, quantity=name) for name in quantities}, "info": field.info}
+
+
+def _row(summary: dict[str, Any]) -> dict[str, Any]:
+    return {name: summary[name] for name in COLUMNS}
+
+
+def _print_table(picture: str, rows: list[dict[str, Any]]) -> None:
+    names = COLUMNS[:-1]
+    table = Table("activation", *[f"[right]{name}" for name in names], title=f"{escape(picture)}, same budget for all")
+    for row in rows:
+        table.add_row(row["activation"], *[plain(row[name]) for name in names])
+    Console().print(table)

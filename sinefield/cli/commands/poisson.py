@@ -1,4 +1,4 @@
-"""The verb `poisson`."""
+"""The command `poisson`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import (
-    console,
-    field_path,
-    fit_progress,
-    parse_omega,
-    print_field_result,
-    progress_bar,
-    read_picture,
-)
+from sinefield.cli.console import field_path, finish_field, progress_bar, read_picture, report_folder
 from sinefield.cli.options import (
     Activation,
     Checkpoint,
@@ -24,16 +16,19 @@ from sinefield.cli.options import (
     FieldOut,
     Gray,
     Json,
-    OmegaOfDerivatives,
+    Omega,
+    Optimizer,
     Picture,
     Quiet,
     Recipe,
+    Report,
     Resume,
     Seconds,
     Seed,
     Size,
     Steps,
     Width,
+    parse_omega,
 )
 
 
@@ -44,41 +39,33 @@ def poisson(
     size: Size = None,
     gray: Gray = False,
     stencil: Annotated[
-        str | None, typer.Option(help="sobel, central or fourth (gradient); cross or fourth (Laplacian).")
+        str | None, typer.Option(help="sobel, central or fourth for the gradient; cross or fourth for the Laplacian.")
     ] = None,
-    activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
+    activation: Activation = "sine",
     width: Width = None,
     depth: Depth = None,
-    omega: OmegaOfDerivatives = "auto",
+    omega: Omega = "auto",
     recipe: Recipe = "default",
+    optimizer: Optimizer = None,
     steps: Steps = None,
     seconds: Seconds = None,
     seed: Seed = 0,
     device: Device = "cpu",
     checkpoint: Checkpoint = None,
     resume: Resume = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the picture and a sheet beside the truth there.")
-    ] = None,
+    report: Report = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Reconstruct a picture from its derivatives alone.
+    """Reconstruct a picture from its gradient or its Laplacian alone.
 
-    They are estimated from the pixels, per pixel; the pixels themselves are not used, but for their mean at the end.
+    The derivatives are estimated from the pixels. Of the pixels themselves only the mean is used, at the end.
     """
-    from sinefield.reports.derivatives import poisson_report
-    from sinefield.reports.folder import prepare
-    from sinefield.signals import gray as to_gray
     from sinefield.tasks.reconstruct import reconstruct
 
-    signal = read_picture(picture, size)
-    signal = to_gray(signal) if gray else signal
-    if report is not None:
-        prepare(report)
-    target = field_path(output or Path(f"{signal.name}.safetensors"))
-    say = console(quiet)
-    with progress_bar(say, "poisson") as bar:
+    signal = read_picture(picture, size, gray)
+    folder, target = report_folder(report), field_path(output or Path(f"{signal.name}.safetensors"))
+    with progress_bar(quiet, "poisson") as bar:
         field = reconstruct(
             signal,
             source,
@@ -88,14 +75,19 @@ def poisson(
             depth=depth,
             omega=parse_omega(omega),
             recipe=recipe,
+            optimizer=optimizer,
             steps=steps,
             seconds=seconds,
             seed=seed,
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=fit_progress(bar, steps, seconds, recipe, None, signal, activation),
+            progress=bar,
         )
     field.save(target)
-    written = None if report is None else poisson_report(report, field, signal)
-    print_field_result(field, target, written, as_json, quiet)
+    files = None
+    if folder is not None:
+        from sinefield.reports import poisson_report
+
+        files = poisson_report(folder, field, signal)
+    finish_field(field, target, files, as_json, quiet)

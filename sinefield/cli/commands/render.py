@@ -1,4 +1,4 @@
-"""The verb `render`."""
+"""The command `render`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Annotated
 
 import typer
 
-from sinefield.cli.console import console, parse_crop, parse_size, print_result, progress_bar, reject_options
-from sinefield.cli.options import Device, FieldFile, Json, Quiet, Size
+from sinefield.cli.console import print_result, progress_bar
+from sinefield.cli.options import (
+    Crop,
+    Device,
+    FieldFile,
+    Json,
+    Quiet,
+    Size,
+    parse_crop,
+    parse_size,
+    reject_options,
+)
 
 
 def render(
@@ -19,68 +29,70 @@ def render(
         typer.Option(
             "-o",
             "--output",
-            help="A picture, a sound, a video (a folder of .png without suffix), .npy, or over space a mesh: .ply, "
-            ".obj, .stl, .off, .glb.",
+            help="Picture, sound, video (without a suffix a directory of .png), .npy, or of a field over space a mesh: "
+            ".ply, .obj, .stl, .off, .glb.",
         ),
     ],
     size: Size = None,
-    scale: Annotated[float | None, typer.Option(help="Times the size that was fitted, along each axis.")] = None,
-    crop: Annotated[
-        str | None,
-        typer.Option(metavar="A:B[,…]", help="A part: a range for each axis, in the field's units, as in slicing."),
+    scale: Annotated[
+        float | None, typer.Option(help="Samples per sample of the signal, along each axis (default 1).")
     ] = None,
+    crop: Crop = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", "--fps", help="Samples or frames for each second of the signal.")
+        float | None, typer.Option("--rate", "--fps", help="Samples or frames per second of the signal.")
     ] = None,
-    slow: Annotated[float, typer.Option(help="Play a video or a sound so many times slower.")] = 1.0,
+    slow: Annotated[float, typer.Option(help="Factor by which a video or a sound is played more slowly.")] = 1.0,
     quantity: Annotated[
         str,
         typer.Option(
-            help="value, gradient, laplacian, along one axis: dt, dy, dx, …; normal or curvature of the levels."
+            help="value, gradient or laplacian; dt, dy, dx, … for the derivative along an axis; normal or curvature of "
+            "the level sets."
         ),
     ] = "value",
-    resolution: Annotated[int | None, typer.Option(min=1, help="Of a mesh: cells along the longest side.")] = None,
+    resolution: Annotated[int | None, typer.Option(min=1, help="Cells of a mesh along the longest side.")] = None,
     level: Annotated[
-        float | None, typer.Option(help="Of a mesh: the value on it; 0 for a shape, else the middle of the range.")
+        float | None,
+        typer.Option(help="Value of the field on a mesh (default: 0 for a shape, else the middle of the range)."),
     ] = None,
-    up: Annotated[str, typer.Option(metavar="x|y|z", help="Of a picture of a shape: the axis that points up.")] = "y",
+    up: Annotated[str, typer.Option(metavar="x|y|z", help="Axis that points up in the picture of a shape.")] = "y",
     at: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="At the points of a .csv or .parquet, instead of on a grid.")
+        Path | None, typer.Option(metavar="TABLE", help="Evaluate at the points of a .csv or .parquet file instead.")
     ] = None,
     device: Device = "cpu",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sample a field, at any resolution.
+    """Sample a field at any resolution, and write the samples to a file.
 
-    A derivative is written as its numbers to .npy and .tif, in value per unit of coordinate; to any other picture or
-    video as greys: the gradient's magnitude, or the others with zero at mid-grey.
+    Derivatives are written to .npy and .tif as numbers, in units of the value per unit of coordinate; to other pictures
+    and to videos in grayscale: the magnitude of the gradient, or any other derivative with zero at middle gray.
     """
-    from sinefield.field.evaluate import quantity_of
+    from sinefield.field.evaluate import find_quantity
     from sinefield.field.export import render_at, render_mesh, render_to, render_views
     from sinefield.field.field import load
     from sinefield.files import check_output
-    from sinefield.signals.formats import kind_of
-    from sinefield.training.device import available
+    from sinefield.signals.formats import format_of
+    from sinefield.training.device import resolve_device
 
     check_output(output)
-    loaded = load(field, device=available(device))
-    quantity_of(quantity, loaded.header.domain)
-    start = time.perf_counter()
-    kind = kind_of(output)
+    loaded = load(field, device=resolve_device(device))
+    find_quantity(quantity, loaded.header.domain)
+    derivative = None if quantity == "value" else quantity
+    kind = format_of(output).name if output.suffix else "frames"
     if kind != "shape":
-        reject_options(f"{output.name}, which is no mesh", level=level, resolution=resolution)
-    with progress_bar(console(quiet), "render") as bar:
-        if kind == "shape" and at is None:
-            reject_options("a mesh; give a --resolution", size=size, scale=scale, crop=crop, rate=rate)
-            reject_options("a mesh, which has its normals anyway", quantity=None if quantity == "value" else quantity)
-            shape = render_mesh(output, loaded, level, resolution, lambda done: bar(done, ""))
-        elif at is not None:
-            shape = render_at(output, loaded, at, quantity, lambda done: bar(done, ""))
+        reject_options("meshes", level=level, resolution=resolution)
+    start = time.perf_counter()
+    with progress_bar(quiet, "render") as bar:
+        if at is not None:
+            shape = render_at(output, loaded, at, quantity, bar)
+        elif kind == "shape":
+            reject_options("grids; a mesh has a --resolution", size=size, scale=scale, crop=crop, rate=rate)
+            reject_options("grids; a mesh always has its normals", quantity=derivative)
+            shape = render_mesh(output, loaded, level, resolution, bar)
         elif loaded.header.kind == "shape" and kind == "image":
-            seen = "a picture of a shape, which is seen whole"
-            reject_options(seen, scale=scale, crop=crop, rate=rate, quantity=None if quantity == "value" else quantity)
-            shape = render_views(output, loaded, parse_size(size), up, lambda done: bar(done, ""))
+            grids = "grids; the picture of a shape shows all of it"
+            reject_options(grids, scale=scale, crop=crop, rate=rate, quantity=derivative)
+            shape = render_views(output, loaded, parse_size(size), up, bar)
         else:
             shape = render_to(
                 output,
@@ -91,7 +103,7 @@ def render(
                 crop=parse_crop(crop),
                 rate=rate,
                 slow=slow,
-                progress=lambda done: bar(done, ""),
+                progress=bar,
             )
     seconds = round(time.perf_counter() - start, 3)
-    print_result({"file": str(output), "layer": quantity, "shape": list(shape), "seconds": seconds}, as_json, quiet)
+    print_result({"file": str(output), "quantity": quantity, "shape": list(shape), "seconds": seconds}, as_json, quiet)

@@ -1,117 +1,168 @@
-"""The verb `solve`."""
+"""The command `solve`: one subcommand for each equation, with options from the signature of the equation."""
 
 from __future__ import annotations
 
+import inspect
+import re
+import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from sinefield.cli.console import (
-    console,
-    field_path,
+from sinefield.cli.console import field_path, finish_field, progress_bar, report_folder
+from sinefield.cli.options import (
+    Activation,
+    Checkpoint,
+    Depth,
+    Device,
+    FieldOut,
+    Json,
+    Omega,
+    Quiet,
+    Report,
+    Resume,
+    Seconds,
+    Seed,
+    Steps,
+    Width,
     parse_omega,
-    parse_position,
-    print_field_result,
-    progress_bar,
-    reject_options,
-    step_progress,
+    parse_pair,
 )
-from sinefield.cli.options import Activation, Checkpoint, Device, Json, Quiet, Resume, Seconds, Seed, Steps
-from sinefield.errors import InputError
+
+FLAGS = {"size": "--points"}
+"""Options that are not named after the parameter of the equation."""
 
 
-def solve(
-    equation: Annotated[str, typer.Argument(metavar="EQUATION", help="poisson, helmholtz, wave or eikonal.")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The solution; EQUATION.safetensors unless given.")
+class EquationGroup(TyperGroup):
+    """The equations that are registered, as subcommands; they are imported when one of them is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from sinefield.problems import EQUATIONS
+
+        return list(EQUATIONS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        from sinefield.problems import EQUATIONS
+
+        command = typer.Typer(add_completion=False)
+        command.command(name)(equation_command(name, EQUATIONS.find(name)))
+        return typer.main.get_command(command)
+
+
+solve = typer.Typer(
+    name="solve",
+    cls=EquationGroup,
+    no_args_is_help=True,
+    help="Solve an equation: find a field that satisfies it, and its error where a reference solution is known. "
+    "`sinefield solve EQUATION --help` lists the options of an equation.",
+)
+
+
+@solve.callback()
+def group() -> None:
+    pass
+
+
+def equation_command(name: str, equation: Callable[..., Any]) -> Callable[..., None]:
+    """Return the command of an equation: its own parameters and those of `solve_equation` as options."""
+    own = {
+        parameter.name: parameter
+        for parameter in inspect.signature(equation).parameters.values()
+        if parameter.name != "seed"
+    }
+    texts, hints = _argument_texts(equation), typing.get_type_hints(equation)
+    positions = {key for key in own if tuple[float, float] in (hints[key], *typing.get_args(hints[key]))}
+
+    def command(**options: Any) -> None:
+        given = {key: options.pop(key) for key in own}
+        given = {key: parse_pair(value, key) if key in positions and value else value for key, value in given.items()}
+        problem = equation(**{key: value for key, value in given.items() if value is not None}, seed=options["seed"])
+        solve_equation(problem, **options)
+
+    parameters = []
+    for key, parameter in own.items():
+        hint, default = (str | None, None) if key in positions else (hints[key], parameter.default)
+        metavar = "Y,X" if key in positions else None
+        flag = FLAGS.get(key, f"--{key.replace('_', '-')}")
+        option = typer.Option(flag, metavar=metavar, help=texts.get(key, ""))
+        parameters.append(parameter.replace(annotation=Annotated[hint, option], default=default))
+    shared = list(inspect.signature(solve_equation, eval_str=True).parameters.values())[1:]
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*parameters, *shared)]
+    command.__name__ = name
+    command.__doc__ = inspect.getdoc(equation).split("\n\nArgs:")[0] if equation.__doc__ else ""  # type: ignore[union-attr]
+    command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in keywords}
+    return command
+
+
+def solve_equation(
+    problem: Any,
+    output: FieldOut = None,
+    activation: Activation = "sine",
+    width: Width = None,
+    depth: Depth = None,
+    omega: Omega = "auto",
+    recipe: Annotated[str, typer.Option(help="default, or paper for Adam and the network of the paper.")] = "default",
+    optimizer: Annotated[
+        str | None, typer.Option(help="natural, soap, adam or lbfgs (default: set by the recipe).")
     ] = None,
-    velocity: Annotated[
-        str | None,
-        typer.Option(help="uniform; square or circle: twice as fast inside; of eikonal uniform or gradient."),
+    like: Annotated[
+        Path | None, typer.Option(metavar="FIELD", help="Field file of a solution whose weights are the start.")
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(metavar="Y,X", help="Where the source or the pulse is, from -1 to 1.")
-    ] = None,
-    wavenumber: Annotated[float | None, typer.Option(help="Of helmholtz: k in 1/m; 20.")] = None,
-    walls: Annotated[str | None, typer.Option(help="Of wave: dirichlet or neumann.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Of wave: how long, in s; 0.4.")] = None,
-    waves: Annotated[int | None, typer.Option(min=1, help="Of poisson: half waves along each side; 1.")] = None,
-    points: Annotated[int | None, typer.Option(min=16, help="Points in a step; 1,024.")] = None,
-    activation: Annotated[str, typer.Option(help=Activation + ".")] = "sine",
-    optimizer: Annotated[str, typer.Option(help="natural, soap, adam or lbfgs.")] = "natural",
-    width: Annotated[int, typer.Option(min=1, help="Units in a hidden layer.")] = 64,
-    depth: Annotated[int, typer.Option(min=0, help="Hidden layers after the first.")] = 2,
-    omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer.")] = "auto",
-    like: Annotated[Path | None, typer.Option(metavar="FIELD", help="Go on from another solution.")] = None,
     steps: Steps = None,
     seconds: Seconds = None,
     seed: Seed = 0,
     device: Device = "cpu",
     checkpoint: Checkpoint = None,
     resume: Resume = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write pictures beside the truth, and a film, there.")
-    ] = None,
+    report: Report = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Solve an equation: a field that satisfies it, with its error where the solution is known.
-
-    poisson: on a square, zero on its border. helmholtz: the waves of a point in an open plane. wave: a pulse between
-    walls. eikonal: how long a wave takes from a point. For an equation of your own see examples/.
-    """
-    from sinefield import problems
+    """Solve a problem and write the field."""
     from sinefield.field.field import load
-    from sinefield.tasks.solve import STEPS as STEPS_OF_OPTIMISERS
     from sinefield.tasks.solve import solve as solve_problem
 
-    at = None if source is None else parse_position(source)
-    every: dict[str, dict[str, Any]] = {
-        "poisson": {"waves": waves},
-        "helmholtz": {"velocity": velocity, "wavenumber": wavenumber, "source": at},
-        "wave": {"velocity": velocity, "walls": walls, "duration": duration, "source": at},
-        "eikonal": {"velocity": velocity, "source": at},
-    }
-    if equation not in every:
-        raise InputError(f"there is no equation {equation!r}; choose from {', '.join(every)}")
-    given = {name: value for options in every.values() for name, value in options.items() if value is not None}
-    reject_options(equation, **{name: value for name, value in given.items() if name not in every[equation]})
-    pose: Any = {
-        "poisson": problems.square,
-        "helmholtz": problems.helmholtz,
-        "wave": problems.wave,
-        "eikonal": problems.travel_time,
-    }[equation]
-    options = {name: value for name, value in every[equation].items() if value is not None}
-    problem = pose(**options, **({} if points is None else {"size": points}), seed=seed)
-    if report is not None:
-        from sinefield.reports.folder import prepare
-
-        prepare(report)
-    target, say = field_path(output or Path(f"{equation}.safetensors")), console(quiet)
-    with progress_bar(say, equation) as bar:
+    folder, target = report_folder(report), field_path(output or Path(f"{problem.name}.safetensors"))
+    with progress_bar(quiet, problem.name) as bar:
         field = solve_problem(
             problem,
             activation=activation,
-            optimizer=optimizer,
             width=width,
             depth=depth,
             omega=parse_omega(omega),
-            like=None if like is None else load(like),
+            recipe=recipe,
+            optimizer=optimizer,
             steps=steps,
             seconds=seconds,
+            like=None if like is None else load(like),
             seed=seed,
             device=device,
             checkpoint=checkpoint,
             resume=resume,
-            progress=step_progress(bar, steps, seconds, STEPS_OF_OPTIMISERS.get(optimizer)),
+            progress=bar,
         )
     field.save(target)
-    written = None
-    if report is not None and field.made["stopped"] != "interrupted":
-        from sinefield.reports.solution import solution_report
+    files = None
+    if folder is not None and field.info.stopped != "interrupted":
+        from sinefield.reports import solution_report
 
-        with progress_bar(say, "report") as bar:
-            written = solution_report(report, field, problem, lambda done: bar(done, ""))
-    print_field_result(field, target, written, as_json, quiet)
+        with progress_bar(quiet, "report") as bar:
+            files = solution_report(folder, field, problem, bar)
+    finish_field(field, target, files, as_json, quiet)
+
+
+def _argument_texts(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the texts of the section Args of a docstring, by the names of the arguments."""
+    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?)+)", inspect.getdoc(function) or "", re.MULTILINE)
+    texts: dict[str, str] = {}
+    for line in section[1].splitlines() if section else ():
+        if entry := re.match(r"    ([\w, ]+): (.*)", line):
+            names = entry[1].split(", ")
+            texts |= dict.fromkeys(names, entry[2])
+        elif texts:
+            texts |= {name: f"{texts[name]} {line.strip()}" for name in names}
+    return texts

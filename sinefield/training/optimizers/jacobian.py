@@ -1,4 +1,4 @@
-"""J, the derivatives of residuals by the parameters, from what enters each affine layer and what leaves it."""
+"""The Jacobian J of residuals with respect to the parameters, from the inputs and outputs of the affine layers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from sinefield.jets import Jet, Tap, propagate
 from sinefield.sampling.batch import Batch
 
 Columns = dict[Tensor, Tensor]
-"""What belongs to each parameter, of its shape."""
+"""One tensor for each parameter, of the shape of the parameter."""
 
-LISTED = 2**23
-"""Numbers of J that are written out at once."""
+MAX_ENTRIES = 2**23
+"""Largest number of entries of J that are formed at once."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The residuals of one constraint beside one affine layer z = W h + b, which each part s of a jet goes through.
+    """The Jacobian of one constraint for one affine layer z = W h + b, which maps each component s of a jet.
 
     Attributes:
-        weight, bias: W (out, in) and b (out,).
-        h: the parts that enter (s, n, in); the first is the value.
-        g: the derivatives of the residuals by the parts that leave (s, n, c, out).
+        weight, bias: W, shape (out, in), and b, shape (out,).
+        h: Components of the input jet, shape (s, n, in); the first is the value.
+        g: Derivatives of the residuals with respect to the components of the output jet, shape (s, n, c, out).
     """
 
     weight: Tensor
@@ -37,34 +37,36 @@ class Block:
 
     @property
     def rows(self) -> int:
+        """The number of residuals."""
         return self.g.shape[1] * self.g.shape[2]
 
-    def listed(self, outputs: slice) -> Tensor:
-        """The derivatives by W[outputs], Σₛ gₛ ⊗ hₛ, one row for each residual."""
+    def weight_rows(self, outputs: slice) -> Tensor:
+        """Return the derivatives with respect to W[outputs], Σₛ gₛ ⊗ hₛ, one row for each residual."""
         return torch.einsum("snco,sni->ncoi", self.g[..., outputs], self.h).reshape(self.rows, -1)
 
-    def along(self, step: Columns) -> Tensor:
+    def matvec(self, step: Columns) -> Tensor:
         z = self.h @ step[self.weight].double().T
         z[0] += step[self.bias].double()
         return torch.einsum("sno,snco->nc", z, self.g).flatten()
 
-    def pulled(self, y: Tensor) -> Columns:
+    def transposed_matvec(self, y: Tensor) -> Columns:
         back = torch.einsum("nc,snco->sno", y.view(self.g.shape[1:3]), self.g)
         return {self.weight: torch.einsum("sno,sni->oi", back, self.h), self.bias: back[0].sum(0)}
 
 
 @dataclass(frozen=True)
 class Jacobian:
-    """A row for each residual, a column for each number in the parameters; float64, and never written out as a whole.
+    """J with one row for each residual and one column for each parameter, in float64; it is never formed as a whole.
 
     Attributes:
-        layers: for each affine layer a block for each constraint.
+        layers: For each affine layer one block for each constraint.
     """
 
     layers: Sequence[Sequence[Block]]
 
     def kernel(self) -> Tensor:
-        """J Jᵀ, shape (m, m): over the layers (Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ) + g₀g₀ᵀ, or from J's rows where that is less work."""
+        """Return J Jᵀ, shape (m, m): the sum over the layers of (Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ) + g₀g₀ᵀ, or of products of rows
+        of J where that is less work."""
         first = self.layers[0]
         m = sum(block.rows for block in first)
         kernel = first[0].g.new_zeros(m, m)
@@ -75,22 +77,22 @@ class Jacobian:
             if max(len(block.h) for block in blocks) ** 2 * (out + into) < out * into:
                 _add_products(kernel, blocks)
                 continue
-            some = max(LISTED // (m * into), 1)
-            for start in range(0, out, some):
-                rows = torch.cat([block.listed(slice(start, start + some)) for block in blocks])
+            rows_at_once = max(MAX_ENTRIES // (m * into), 1)
+            for start in range(0, out, rows_at_once):
+                rows = torch.cat([block.weight_rows(slice(start, start + rows_at_once)) for block in blocks])
                 kernel.addmm_(rows, rows.T)
         return kernel
 
-    def along(self, step: Columns) -> Tensor:
-        """J φ, shape (m,)."""
-        return torch.stack([torch.cat([block.along(step) for block in blocks]) for blocks in self.layers]).sum(0)
+    def matvec(self, step: Columns) -> Tensor:
+        """Return J φ, shape (m,)."""
+        return torch.stack([torch.cat([block.matvec(step) for block in blocks]) for blocks in self.layers]).sum(0)
 
-    def pulled(self, y: Tensor) -> Columns:
-        """Jᵀ y."""
+    def transposed_matvec(self, y: Tensor) -> Columns:
+        """Return Jᵀ y, one tensor for each parameter."""
         found: Columns = {}
         for blocks in self.layers:
             for block, part in zip(blocks, y.split([block.rows for block in blocks]), strict=True):
-                for parameter, column in block.pulled(part).items():
+                for parameter, column in block.transposed_matvec(part).items():
                     found[parameter] = found[parameter] + column if parameter in found else column
         return found
 
@@ -98,14 +100,14 @@ class Jacobian:
 def linearize(
     function: nn.Module, constraints: Sequence[Constraint], batches: Sequence[Batch]
 ) -> tuple[Tensor, dict[str, float], Jacobian]:
-    """The residuals of a batch for each constraint, times the roots of their weights, so that the loss is their square.
+    """Return residuals on batches and their Jacobian, weighted so that the loss is the sum of the squared residuals.
 
     Returns:
-        The residuals (m,), in float64; the terms of the loss by the constraints' names; and J.
+        The residuals, shape (m,), in float64; the terms of the loss by the names of the constraints; and J.
 
     Raises:
-        InputError: a constraint whose norm is no square or that takes several points together, or a network that is no
-            chain of affine and pointwise layers.
+        InputError: A constraint has a norm other than the square or groups of points, or the network is not a chain of
+            affine and pointwise layers.
 
     Source: for values Dangel, Kunstner and Hennig, "BackPACK", 2020; for derivatives, which go through a layer as the
     value does, Dangel, Müller and Zeinhofer, "Kronecker-Factored Approximate Curvature for Physics-Informed Neural
@@ -113,7 +115,9 @@ def linearize(
     """
     for constraint in constraints:
         if constraint.norm is not torch.square or constraint.group != 1:
-            raise InputError(f"natural gradients are for squares at single points; {constraint.name!r} is none")
+            raise InputError(
+                f"natural gradients need the squared norm at single points; {constraint.name!r} has another norm or groups"
+            )
     found = [_blocks(function, *each) for each in zip(constraints, batches, strict=True)]
     terms = {
         constraint.name: float(residual.square().sum())
@@ -125,34 +129,34 @@ def linearize(
 
 @torch.enable_grad()
 def _blocks(function: nn.Module, constraint: Constraint, batch: Batch) -> tuple[Tensor, list[Block]]:
-    """The residuals (m,) of one constraint and a block for each affine layer, both times the roots of the weights."""
+    """Return the residuals (m,) of one constraint and one block for each affine layer, both weighted."""
     tap: Tap = []
     jet = propagate(function, batch.x, constraint.order, hessian=constraint.hessian, tap=tap)
     tap = [each for each in tap if each[0].weight.requires_grad]
     seen = {each for layer, _, _ in tap for each in (layer.weight, layer.bias)}
     if any(each.requires_grad and each not in seen for each in function.parameters()) or jet.value.is_complex():
-        raise InputError("a natural gradient is for chains of affine and pointwise layers")
+        raise InputError("natural gradients need a chain of affine and pointwise layers; take another optimizer")
     residual = constraint.residual(jet, batch).reshape(len(batch.x), -1)
-    leaving = [part for _, _, after in tap for part in _given(after)]
-    # a residual is of one point, so the derivatives of their sum are those of each
+    leaving = [part for _, _, after in tap for part in _components(after)]
+    # each residual depends on one point only, so the gradient of the sum holds the gradients of all
     slopes = [
         torch.autograd.grad(column.sum(), leaving, retain_graph=True, materialize_grads=True)
         for column in residual.unbind(1)
     ]
-    root, blocks = _roots(constraint, batch, residual.detach()), []
+    root, blocks = _weight_roots(constraint, batch, residual.detach()), []
     for index, (layer, before, _) in enumerate(tap):
-        parts = len(_given(before))
+        parts = len(_components(before))
         g = torch.stack([_stacked(grads[index * parts : (index + 1) * parts]) for grads in slopes], dim=2)
-        blocks.append(Block(layer.weight, layer.bias, _stacked(_given(before)), g * root[..., None]))
+        blocks.append(Block(layer.weight, layer.bias, _stacked(_components(before)), g * root[..., None]))
     return (residual.detach().double() * root).flatten(), blocks
 
 
-def _given(jet: Jet) -> list[Tensor]:
+def _components(jet: Jet) -> list[Tensor]:
     return [part for part in jet if part is not None]
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor:
-    """The parts (n, m, …) of a jet of m channels, one after another (s, n, m), in float64."""
+    """Stack the components (n, m, …) of a jet of m channels to (s, n, m), in float64."""
     return torch.cat(
         [
             part.detach().double().flatten(2).movedim(-1, 0) if part.ndim > 2 else part.detach().double()[None]
@@ -161,8 +165,8 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor:
     )
 
 
-def _roots(constraint: Constraint, batch: Batch, residual: Tensor) -> Tensor:
-    """√(w / m) for each residual (n, c), and of the point's own weight if it has one."""
+def _weight_roots(constraint: Constraint, batch: Batch, residual: Tensor) -> Tensor:
+    """Return √(w / m) for each residual (n, c), with the weight of the point included."""
     weight = torch.full(
         residual.shape, constraint.weight / residual.numel(), dtype=torch.float64, device=residual.device
     )
@@ -170,7 +174,7 @@ def _roots(constraint: Constraint, batch: Batch, residual: Tensor) -> Tensor:
 
 
 def _add_products(kernel: Tensor, blocks: Sequence[Block]) -> None:
-    """Add Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ to the kernel, constraint by constraint; it is symmetric."""
+    """Add Σₛₜ gₛgₜᵀ ∘ hₛhₜᵀ to the symmetric kernel, one pair of constraints after another."""
     ends = torch.tensor([0, *(block.rows for block in blocks)]).cumsum(0).tolist()
     for i, one in enumerate(blocks):
         for j, other in enumerate(blocks[: i + 1]):

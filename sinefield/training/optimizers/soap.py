@@ -10,36 +10,52 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-ADAM, WARM = 10, 20
-"""Plain Adam goes until the first of these steps, whose bases come from a few gradients instead of one; the learning
-rate grows until the second."""
+ADAM_STEPS = 10
+"""Steps of plain Adam at the start, so that the first eigenvectors come from several gradients."""
 
-BETAS, COVARIANCE, EPS = (0.8, 0.999), 0.95, 1e-12
-"""The memory of the first and second moments, and of the covariances."""
+WARMUP_STEPS = 20
+"""Steps over which the learning rate increases linearly."""
 
-MEASURE, TURN = 2, 20
-"""Steps between two updates of the covariances, and between two of their eigenvectors."""
+BETAS = (0.8, 0.999)
+"""Decay rates of the first and second moments."""
 
-DECAY, AVERAGE = 0.75, 0.05
-"""The power of the steps by which the rate falls, and the share of the steps over which weights are averaged."""
+COVARIANCE_DECAY = 0.95
+"""Decay rate of the gradient covariances."""
 
-NARROW, WIDEST = 8, 2048
-"""A matrix with a shorter side has the covariance of its columns alone; a side that is longer has none, unless told
-otherwise."""
+EPS = 1e-12
+"""Added to the root of the second moment."""
+
+COVARIANCE_INTERVAL = 2
+"""Steps between two updates of the covariances."""
+
+EIGENVECTOR_INTERVAL = 20
+"""Steps between two updates of the eigenvectors."""
+
+DECAY_POWER = 0.75
+"""Power of the step number by which the learning rate decays."""
+
+AVERAGE_SHARE = 0.05
+"""Share of the steps over which the weights are averaged."""
+
+MIN_ROWS = 8
+"""A matrix whose shorter side is at most this long has no covariance of its rows, which would be rank-deficient."""
+
+MAX_SIDE = 2048
+"""Longest side of a matrix that has a covariance, by default."""
 
 
 class Soap(Optimizer):
-    """SOAP with a rate that falls by itself and averaged weights, so that it is good whenever it is stopped.
+    """SOAP with a decaying learning rate and averaged weights, so that a training is good whenever it is stopped.
 
     With the gradient G of a matrix, L = E[G Gᵀ] and R = E[Gᵀ G], Adam's step is taken for Q_Lᵀ G Q_R, where Q_L and
-    Q_R are the eigenvectors of L and R; a vector, or a side that is too long, keeps its own basis. The rate at step t
-    is lr · min(1, t / 20) · min(1, (held / t)^¾).
+    Q_R are the eigenvectors of L and R; a vector, or a side that is too long, keeps its own basis. The learning rate
+    at step t is lr · min(1, t / 20) · min(1, (decay_start / t)^¾).
 
     Args:
-        parameters: or groups of them; of two axes or more, the last ones taken as one; vectors are stepped by Adam.
-        lr: the highest learning rate.
-        held: the step from which on it falls.
-        widest: sides that are longer keep their own basis; with 0 it is Adam.
+        parameters: Parameters or groups of them. Axes after the first are flattened; vectors are trained by Adam.
+        lr: Largest learning rate.
+        decay_start: Step at which the learning rate begins to decay.
+        max_side: Longest side of a matrix that gets an eigenbasis; 0 for plain Adam.
 
     Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
@@ -48,10 +64,10 @@ class Soap(Optimizer):
         self,
         parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
         lr: float,
-        held: int = 100,
-        max_side: int = WIDEST,
+        decay_start: int = 100,
+        max_side: int = MAX_SIDE,
     ):
-        super().__init__(parameters, {"lr": lr, "held": held, "widest": max_side})
+        super().__init__(parameters, {"lr": lr, "decay_start": decay_start, "max_side": max_side})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -64,22 +80,22 @@ class Soap(Optimizer):
 
 def _step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
     if not state:
-        state |= _beginning(parameter, gradient, group["widest"])
+        state |= _initial_state(parameter, gradient, group["max_side"])
     state["step"] = t = int(state["step"]) + 1
-    if t <= ADAM or t % MEASURE == 0:
-        _measure(state, gradient)
-    if t == ADAM or (t > ADAM and t % TURN == 0):
-        _turn(state)
-    rate = group["lr"] * min(1, t / WARM) * min(1, group["held"] / t) ** DECAY
+    if t <= ADAM_STEPS or t % COVARIANCE_INTERVAL == 0:
+        _update_covariances(state, gradient)
+    if t == ADAM_STEPS or (t > ADAM_STEPS and t % EIGENVECTOR_INTERVAL == 0):
+        _update_eigenvectors(state)
+    rate = group["lr"] * min(1, t / WARMUP_STEPS) * min(1, group["decay_start"] / t) ** DECAY_POWER
     parameter.sub_(_direction(state, gradient).reshape(parameter.shape), alpha=rate)
-    state["average"].lerp_(parameter, 1 / (1 + AVERAGE * t))
+    state["average"].lerp_(parameter, 1 / (1 + AVERAGE_SHARE * t))
 
 
-def _beginning(parameter: Tensor, gradient: Tensor, max_side: int) -> dict[str, Any]:
+def _initial_state(parameter: Tensor, gradient: Tensor, max_side: int) -> dict[str, Any]:
     rows, columns = gradient.shape
     state = {"step": 0, "first": torch.zeros_like(gradient), "second": torch.zeros_like(gradient)}
     state["average"] = parameter.detach().clone()
-    if min(rows, columns) > NARROW and rows <= max_side:  # the covariance of a narrow matrix's rows has no full rank
+    if min(rows, columns) > MIN_ROWS and rows <= max_side:
         state["left"] = gradient.new_zeros(rows, rows)
     if 1 < columns <= max_side:
         state["right"] = gradient.new_zeros(columns, columns)
@@ -87,7 +103,7 @@ def _beginning(parameter: Tensor, gradient: Tensor, max_side: int) -> dict[str, 
 
 
 def _direction(state: dict[str, Any], gradient: Tensor) -> Tensor:
-    """Adam's direction, in the eigenbasis and back."""
+    """Return Adam's direction, computed in the eigenbasis."""
     left: Tensor | None = state.get("left basis")
     right: Tensor | None = state.get("right basis")
     t = state["step"]
@@ -97,28 +113,28 @@ def _direction(state: dict[str, Any], gradient: Tensor) -> Tensor:
     second: Tensor = state["second"]
     first.lerp_(gradient, 1 - BETAS[0])
     second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-    size = (second / (1 - BETAS[1] ** t)).sqrt_().add_(EPS)
-    direction: Tensor = (first / (1 - BETAS[0] ** t)).div_(size)
+    scale = (second / (1 - BETAS[1] ** t)).sqrt_().add_(EPS)
+    direction: Tensor = (first / (1 - BETAS[0] ** t)).div_(scale)
     direction = direction if right is None else torch.mm(direction, right.T)
     return direction if left is None else torch.mm(left, direction)
 
 
-def _measure(state: dict[str, Any], gradient: Tensor) -> None:
+def _update_covariances(state: dict[str, Any], gradient: Tensor) -> None:
     if "left" in state:
-        state["left"].mul_(COVARIANCE).addmm_(gradient, gradient.T, alpha=1 - COVARIANCE)
+        state["left"].mul_(COVARIANCE_DECAY).addmm_(gradient, gradient.T, alpha=1 - COVARIANCE_DECAY)
     if "right" in state:
-        state["right"].mul_(COVARIANCE).addmm_(gradient.T, gradient, alpha=1 - COVARIANCE)
+        state["right"].mul_(COVARIANCE_DECAY).addmm_(gradient.T, gradient, alpha=1 - COVARIANCE_DECAY)
 
 
-def _turn(state: dict[str, Any]) -> None:
-    """Bring the eigenvectors up to date, by one step of orthogonal iteration, and the moments into the new basis."""
+def _update_eigenvectors(state: dict[str, Any]) -> None:
+    """Update the eigenvectors by one step of orthogonal iteration, and rotate the moments into the new basis."""
     first, second = state["first"], state["second"]
     for side in ("left", "right"):
         if (covariance := state.get(side)) is None:
             continue
         basis = state.get(f"{side} basis")
         if basis is None:
-            # in float64: one that is tiny, or has many zeros, is beyond float32's solver
+            # in float64: the float32 solver fails on tiny covariances and on those with many zeros
             new = torch.linalg.eigh(covariance.double()).eigenvectors.flip(1).to(covariance.dtype)
             rotation, order = new, None
         else:
@@ -126,7 +142,8 @@ def _turn(state: dict[str, Any]) -> None:
             order = (image * basis).sum(0).argsort(descending=True)
             new = torch.linalg.qr(image[:, order]).Q
             rotation = basis.T @ new
-        state[f"{side} basis"] = new.contiguous()  # as it is once it was saved, so that sums are taken in one order
+        # contiguous, as after loading from a file: products are then summed in the same order
+        state[f"{side} basis"] = new.contiguous()
         if side == "left":
             first.copy_(rotation.T @ first)
             second.copy_(second.mean(0, keepdim=True).expand_as(second) if order is None else second[order])
@@ -136,8 +153,8 @@ def _turn(state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def averaged(optimizer: Soap) -> Iterator[None]:
-    """The averaged weights for as long as the block lasts."""
+def averaged_weights(optimizer: Soap) -> Iterator[None]:
+    """Replace the weights by their averages for the duration of the block."""
     parameters = [p for group in optimizer.param_groups for p in group["params"] if optimizer.state[p]]
     raw = [parameter.detach().clone() for parameter in parameters]
     with torch.no_grad():
