@@ -1,4 +1,4 @@
-"""Fitting from a meta-learned initialization."""
+"""Fits from a meta-learned initialization."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from torch import Tensor
 
 from sinefield.networks import Perceptron, StackedNetworks
 
-INNER, INNER_RATE = 16, 2e-3
-"""Steps of Adam from a start to a signal, and their rate."""
+INNER_STEPS = 16
+"""Steps of Adam from the initialization to a picture."""
+
+INNER_LEARNING_RATE = 2e-3
+"""Learning rate of these steps."""
 
 
-def fitted(start: Perceptron, x: Tensor, values: Tensor) -> StackedNetworks:
-    """Networks that were fitted from one start to places (b, n, 2) and values (b, n, c) in a few steps of Adam."""
-    many = StackedNetworks([start] * len(x)).to(x.device)
-    adam = torch.optim.Adam(many.parameters(), lr=INNER_RATE)
-    for _ in range(INNER):
+def fit_from_start(start: Perceptron, x: Tensor, values: Tensor) -> StackedNetworks:
+    """Fit one network to each of b pictures by a few steps of Adam from the same weights.
+
+    Args:
+        start: Network whose weights are the initialization.
+        x: Coordinates on [-1, 1], shape (b, n, 2).
+        values: Values on [-1, 1], shape (b, n, c).
+
+    Returns:
+        The b fitted networks.
+    """
+    networks = StackedNetworks([start] * len(x)).to(x.device)
+    adam = torch.optim.Adam(networks.parameters(), lr=INNER_LEARNING_RATE)
+    for _ in range(INNER_STEPS):
         with torch.enable_grad():
-            # a sum over the pictures, each of which goes its own way
-            error = (many(x) - values).square().mean(dim=(1, 2)).sum()
+            # the loss is summed over the pictures, so each network gets the gradient of its own picture
+            loss = (networks(x) - values).square().mean(dim=(1, 2)).sum()
         adam.zero_grad()
-        error.backward()
+        loss.backward()
         adam.step()
-    return many
+    return networks

@@ -1,8 +1,8 @@
-"""A space of pictures as functions: pixels of one, a code, the weights of a SIREN (Sitzmann et al. 2020, 4.4).
+"""Priors over pictures: hypernetworks from a latent code to the weights of a SIREN (Sitzmann et al. 2020, section 4.4).
 
     encoder: pixels ↦ z,    head: z ↦ θ,    Φ(x; θ)
 
-The weights that come out are those of an ordinary field, which is sampled at any resolution.
+The generated weights are those of an ordinary field, which can be sampled at any resolution.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,35 +20,49 @@ from sinefield import serialization
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
 from sinefield.field.field import Field
+from sinefield.field.info import FitInfo, from_json
 from sinefield.networks import ENCODERS, HEADS, Perceptron, Siren
 from sinefield.networks.encoders import on_grid
 from sinefield.networks.layers import Affine, Layer, through
 from sinefield.signals import Header, Signal
 
-LATENT_WEIGHT, NETWORK_WEIGHT = 0.1, 100.0 / 198_401
-"""Of the mean square of a code's entries and of the sum of squares of a network's weights, beside the mean squared
-error: the paper's, whose networks have so many weights, and are weighed by their mean."""
+LATENT_WEIGHT = 0.1
+"""Weight of the mean square of the entries of the codes in the loss, as in the paper."""
 
-WAYS = (*ENCODERS, "none", "meta")
-"""To a code: by an encoder, or none: by descent from the middle; or no code, but a start that fits fast."""
+NETWORK_WEIGHT = 100.0 / 198_401
+"""Weight of the sum of squares of generated weights in the loss: 100 for the mean over the paper's 198,401 weights."""
 
-RATE, SEARCH = 0.1, 100
-"""Of Adam, by which a code is refined, and its steps to one where there is no encoder."""
+CODE_SOURCES = (*ENCODERS, "none", "meta")
+"""How codes are obtained: by an encoder, by optimization ("none"), or from a meta-learned initialization ("meta").
+
+With "meta" there are no codes: a network starts from the initialization and is fitted to the pixels.
+"""
+
+REFINE_LEARNING_RATE = 0.1
+"""Learning rate of Adam for the optimization of a code."""
+
+REFINE_STEPS = 100
+"""Steps of Adam to the code of a picture if there is no encoder."""
 
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """What a prior is made of.
+    """Sizes and architecture of a prior.
 
     Attributes:
-        size: pixels along each side of a picture.
-        channels: 1 or 3.
-        encoder: one of `WAYS`.
-        head: one of `sinefield.fields.HEADS`.
-        latent: numbers in a code.
-        width, depth, omega: of the SIREN, with ω of its first layer.
-        features, halvings: of the encoder; see `ConvolutionalEncoder`.
-        hidden: units in the hidden layers of the head.
+        size: Pixels along each side of a picture.
+        channels: Number of channels, 1 or 3.
+        encoder: How codes are obtained, one of `CODE_SOURCES`.
+        head: Name of the hypernetwork in `sinefield.networks.HEADS`.
+        latent: Dimension of a code.
+        width: Units in a hidden layer of the SIREN.
+        depth: Hidden layers of the SIREN after the first.
+        omega: ω of the first layer of the SIREN.
+        features, halvings: Size of the encoder; see `sinefield.networks.ConvolutionalEncoder`.
+        hidden: Units in the hidden layers of the head.
+
+    Raises:
+        InputError: A size is out of range, or the encoder or the head is unknown.
     """
 
     size: int = 32
@@ -65,17 +78,17 @@ class PriorConfig:
     hidden: int = 128
 
     def __post_init__(self) -> None:
-        for value, name, choices in ((self.encoder, "encoder", WAYS), (self.head, "head", tuple(HEADS))):
+        for value, name, choices in ((self.encoder, "encoder", CODE_SOURCES), (self.head, "head", tuple(HEADS))):
             if value not in choices:
-                raise InputError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")
+                raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
         for name in ("size", "latent", "features", "hidden"):
             if not 1 <= getattr(self, name) <= 16_384:
                 raise InputError(f"{name} must be from 1 to 16,384; it is {getattr(self, name)}")
         if self.channels not in (1, 3):
-            raise InputError(f"pictures have 1 channel or 3; found {self.channels}")
+            raise InputError(f"channels must be 1 or 3; it is {self.channels}")
 
 
-PAPER = {
+PAPER_SIZES = {
     "head": "full",
     "latent": 256,
     "width": 256,
@@ -85,30 +98,39 @@ PAPER = {
     "halvings": 0,
     "hidden": 256,
 }
-"""The sizes of the paper, for a machine with CUDA."""
+"""Sizes of the paper, for training on a GPU."""
 
 
 class Prior(nn.Module):
-    """A learned space of pictures.
+    """A learned distribution over pictures: latent codes, and a map from a code to a network.
 
     Attributes:
-        space: what it is made of.
-        made: how it was made.
-        middle, spread: mean (latent) and a square root of the covariance (latent, latent) of the pictures' codes.
-        noise: σ², the mean squared error that is left where all of a picture is seen.
+        config: Sizes and architecture.
+        info: How the prior was learned, and its error on the held-out pictures.
+        start: Meta-learned initialization of the network, if the encoder is "meta"; None otherwise.
+        middle: Mean of the codes of the training pictures, shape (latent,).
+        spread: Square root of the covariance of these codes, shape (latent, latent).
+        noise: σ², the mean squared error of a completed picture of which every pixel was observed.
     """
 
     middle: Tensor
     spread: Tensor
     noise: Tensor
 
-    def __init__(self, config: PriorConfig, made: dict[str, Any] | None = None, seed: int = 0):
+    def __init__(self, config: PriorConfig, info: FitInfo | None = None, seed: int = 0):
+        """Create a prior with random weights.
+
+        Args:
+            config: Sizes and architecture.
+            info: How the prior was learned.
+            seed: Seed of the weights.
+        """
         super().__init__()
-        self.config, self.made = config, made or {}
+        self.config, self.info = config, info or FitInfo(task="fit_prior")
         siren = _siren(config, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = ENCODERS[config.encoder](**_sizes(config)) if config.encoder in ENCODERS else None
+            self.encoder = ENCODERS[config.encoder](**_encoder_sizes(config)) if config.encoder in ENCODERS else None
             self.head = None if config.encoder == "meta" else HEADS[config.head](siren, config.latent, config.hidden)
         self.start = siren if config.encoder == "meta" else None
         self.codes: nn.Parameter | None = None
@@ -117,49 +139,68 @@ class Prior(nn.Module):
         self.register_buffer("noise", torch.tensor(0.01))
 
     def layers(self, code: Tensor) -> list[Layer]:
-        """Of the networks of some codes (b, latent)."""
+        """Return the layers of the networks of codes (b, latent).
+
+        Raises:
+            InputError: The prior is a meta-learned initialization, which has no codes.
+        """
         if self.head is None:
-            raise InputError("a meta-learned start has no codes; start a fit from it")
+            raise InputError("a meta-learned initialization has no codes; use it with sinefield fit --prior")
         layers: list[Layer] = self.head(code)
         return layers
 
     def forward(self, code: Tensor, x: Tensor) -> Tensor:
-        """Values (b, n, c) on [-1, 1] of the pictures of codes (b, latent) at places (n, 2) or (b, n, 2) on [-1, 1]."""
+        """Return the values (b, n, c) on [-1, 1] of the pictures of some codes.
+
+        Args:
+            code: Codes, shape (b, latent).
+            x: Coordinates (y, x) on [-1, 1]: shape (n, 2) for all codes, or (b, n, 2) with points for each.
+        """
         return through(self.layers(code), x)
 
     def infer(self, x: Tensor, values: Tensor, refine: int | None = None) -> Tensor:
-        """The codes (b, latent) of some pixels.
+        """Return the codes (b, latent) of observed pixels.
+
+        The encoder gives a first estimate, z = m without an encoder. Refinement then minimizes
+
+            Σ |Φ(x) - values|² / σ² + |u|²,    z = m + S u
+
+        over u, where m is `middle`, S is `spread` and σ² is `noise`: the most probable code of the distribution.
 
         Args:
-            x: places (b, n, 2), (y, x) on [-1, 1].
-            values: (b, n, c) on [-1, 1].
-            refine: steps of descent to the likeliest code, from the encoder's; none unless given, 100 without one. With
-                z = m + S u, where m and S are the mean and the spread of the codes that were learned, it goes to the
-                least Σ |Φ(x) - values|² / σ² + |u|².
+            x: Coordinates (y, x) on [-1, 1], shape (b, n, 2).
+            values: Values on [-1, 1], shape (b, n, c).
+            refine: Steps of refinement by Adam; 0 by default with an encoder, 100 without.
         """
         code: Tensor = self.middle.expand(len(x), -1) if self.encoder is None else self.encoder(x, values)
-        refine = (SEARCH if self.encoder is None else 0) if refine is None else refine
+        refine = (REFINE_STEPS if self.encoder is None else 0) if refine is None else refine
         if refine == 0:
             return code
         inverse = torch.linalg.pinv(self.spread, rtol=1e-3)
         u = ((code - self.middle) @ inverse.T).detach().requires_grad_()
-        adam = torch.optim.Adam([u], lr=RATE, betas=(0.9, 0.99))
-        fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, refine)
+        adam = torch.optim.Adam([u], lr=REFINE_LEARNING_RATE, betas=(0.9, 0.99))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, refine)
         for _ in range(refine):
             with torch.enable_grad():
-                # sums over the pictures, each of which goes its own way
-                off: Tensor = self(self.middle + u @ self.spread.T, x) - values
-                loss = off.square().sum() / self.noise + u.square().sum()
+                # the loss is summed over the pictures, so each row of u gets the gradient of its own picture
+                residual: Tensor = self(self.middle + u @ self.spread.T, x) - values
+                loss = residual.square().sum() / self.noise + u.square().sum()
             (u.grad,) = torch.autograd.grad(loss, u)
             adam.step()
-            fall.step()
+            schedule.step()
         code = self.middle + u.detach() @ self.spread.T
         return code
 
     def field(
-        self, code: Tensor | None = None, *, siren: Perceptron | None = None, made: dict[str, Any] | None = None
+        self, code: Tensor | None = None, *, siren: Perceptron | None = None, info: FitInfo | None = None
     ) -> Field:
-        """The field over a picture's pixels of a code (latent) or of a network, or of the meta-learned start."""
+        """Return the field of a code or of a network, in pixels of a picture of `config.size`.
+
+        Args:
+            code: A code, shape (latent,).
+            siren: A network to use instead of a code. Without both, the field is the meta-learned initialization.
+            info: How the field was made.
+        """
         if siren is None and self.start is not None:
             siren = copy.deepcopy(self.start)
         elif siren is None:
@@ -170,36 +211,41 @@ class Prior(nn.Module):
                 for weight, bias, layer in zip(siren.weights, siren.biases, affine, strict=True):
                     weight.copy_(layer.weight[0])
                     bias.copy_(layer.bias[0, 0])
-        return Field(siren, header(self.config), made or {})
+        return Field(siren, header(self.config), info)
 
     def sample(self, count: int, seed: int = 0) -> Tensor:
-        """Codes (count, latent) at random: normal, with the mean and the spread of those that were learned from."""
+        """Return random codes (count, latent) with the mean and the covariance of those of the training pictures."""
         noise = torch.randn(count, self.config.latent, generator=Generator().manual_seed(seed))
         return self.middle + noise.to(self.middle) @ self.spread.T
 
     def save(self, path: str | Path) -> None:
-        """Write the prior as one safetensors file with a JSON header.
+        """Write the prior to one safetensors file with a JSON header.
 
         Raises:
-            InputError: the file cannot be written there.
+            InputError: The file cannot be written.
         """
-        serialization.write(Path(path), "prior", self.state_dict(), {"space": asdict(self.config), "made": self.made})
+        entries = {"config": asdict(self.config), "info": asdict(self.info)}
+        serialization.write(Path(path), "prior", self.state_dict(), entries)
 
 
 def load_prior(path: str | Path, *, device: torch.device | str = "cpu") -> Prior:
     """Read a prior that `Prior.save` wrote.
 
+    Args:
+        path: Path of the file.
+        device: Device of the prior.
+
     Raises:
-        InputError: the file is missing, no prior, of an unknown version, cut short or altered.
+        InputError: The file is missing, not a prior, of an unknown version, truncated or altered.
     """
-    tensors, header = serialization.read(Path(path), "prior")
+    tensors, entries = serialization.read(Path(path), "prior")
     try:
-        config = PriorConfig(**header["space"])
+        config = PriorConfig(**entries["config"])
         with torch.device("meta"):
             expected = {name: tensor.shape for name, tensor in Prior(config).state_dict().items()}
         if expected != {name: tensor.shape for name, tensor in tensors.items()}:
             raise ValueError("its tensors differ")
-        prior = Prior(config, dict(header["made"]))
+        prior = Prior(config, from_json({"task": "fit_prior", **entries["info"]}))
         prior.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path} has a header that does not describe a prior ({one_line(error)})") from error
@@ -207,41 +253,42 @@ def load_prior(path: str | Path, *, device: torch.device | str = "cpu") -> Prior
 
 
 def header(config: PriorConfig) -> Header:
-    """Of a picture of the space, in pixels and of 8 bits."""
+    """Return the header of the pictures of a prior: 8 bits, with coordinates in pixels."""
     shape = (config.size, config.size)
     channels = ("R", "G", "B") if config.channels == 3 else ()
     domain = from_samples(shape, axes=("y", "x"), units=("px", "px"))
     return Header("image", domain, shape, channels, "uint8", (0.0,) * config.channels, (255.0,) * config.channels)
 
 
-def grid(size: int) -> Tensor:
-    """The centres (size², 2) of the pixels of a picture on [-1, 1]², row by row."""
+def pixel_grid(size: int) -> Tensor:
+    """Return the centers (size², 2) of the pixels of a square picture on [-1, 1]², as (y, x), row by row."""
     axis = (torch.arange(size) + 0.5) / size * 2 - 1
     return torch.cartesian_prod(axis, axis)
 
 
-def observed(picture: Signal, seen: NDArray[np.bool_], size: int) -> tuple[Tensor, Tensor]:
-    """What a prior sees of a square picture: the cells of its own grid in which there is a pixel that is seen.
+def observe(picture: Signal, seen: NDArray[np.bool_], size: int) -> tuple[Tensor, Tensor]:
+    """Average the observed pixels of a square picture over the cells of a grid, which is the input of an encoder.
 
     Args:
-        picture: square, of any size.
-        seen: which of its pixels, of its shape.
-        size: of the prior.
+        picture: Square picture of any size.
+        seen: Mask of the observed pixels, with the shape of the picture.
+        size: Cells along each side of the grid.
 
     Returns:
-        The cells' centres (1, n, 2) on [-1, 1] and the mean of what is seen in each, (1, n, c) on [-1, 1].
+        The centers (1, n, 2) on [-1, 1] of the cells that contain an observed pixel, and the mean values (1, n, c) on
+        [-1, 1] of the observed pixels in each.
 
     Raises:
-        InputError: no pixel is seen.
+        InputError: No pixel is observed.
     """
     rows, columns = np.nonzero(seen)
     if not len(rows):
-        raise InputError("none of the picture is seen; keep a pixel or more")
+        raise InputError("the mask leaves no pixel of the picture; keep at least one pixel")
     coords = torch.from_numpy((np.stack([rows, columns], axis=1) + 0.5) / seen.shape * 2 - 1)
     values = (picture.values[rows, columns] - picture.header.middle) / picture.header.half_range
     cells = on_grid(coords[None], torch.from_numpy(values).float()[None], size)[0].flatten(1).T
     known = cells[:, -1] > 0
-    return grid(size)[known][None], cells[known, :-1][None]
+    return pixel_grid(size)[known][None], cells[known, :-1][None]
 
 
 def _siren(config: PriorConfig, seed: int) -> Siren:
@@ -249,6 +296,7 @@ def _siren(config: PriorConfig, seed: int) -> Siren:
     return Siren(2, config.channels, config.width, config.depth, config.omega, generator=generator)
 
 
-def _sizes(config: PriorConfig) -> dict[str, int]:
+def _encoder_sizes(config: PriorConfig) -> dict[str, int]:
+    """Return the arguments of the encoder."""
     sizes = {name: getattr(config, name) for name in ("channels", "size", "latent", "features")}
     return sizes | ({"halvings": config.halvings} if config.encoder == "cnn" else {})
