@@ -119,7 +119,7 @@ def upgrade(header: dict[str, Any]) -> dict[str, Any]:
         new["hard_constraint"] = condition | {"name": kinds.get(condition["name"], "gaussian_sources")}
     if header["kind"] == "state":
         names = {"samples' checksum": "checksum", "points' checksum": "checksum", "optimiser": "optimizer"}
-        new["identity"] = renamed(new["identity"], names)
+        new["identity"] = renamed(new["identity"], {**names, "rate": "learning_rate"})
         new["identity"].setdefault("omega", new["identity"].get("omega_first"))
         new["state"] = renamed(new["state"], {"halved": "halvings", "best_mse": "best_error"})
         for groups in new["groups"].values():
