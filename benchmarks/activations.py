@@ -51,7 +51,7 @@ def main() -> None:
     for activation in options.activation:
         rate = plan.rate[activation]
         if options.trial:
-            trials = {rate * factor: fitted(activation, rate * factor, options.trial).made["mse"] for factor in FACTORS}
+            trials = {rate * factor: fitted(activation, rate * factor, options.trial).info.quality["mse"] for factor in FACTORS}
             rate = min(trials, key=trials.__getitem__)
         made = fitted(activation, rate, options.seconds).made
         best = [min((mse for _, when, mse in made["history"] if when <= time), default=1.0) for time in times]

@@ -57,7 +57,7 @@ def main() -> None:
                 reference.shape
             )
             cells += [f"{field.network.omega_first:g}"] if omega is None else []
-            cells += [f"{field.made['psnr_db']:.2f}", f"{quality(values):.2f}"]
+            cells += [f"{field.info.quality['psnr_db']:.2f}", f"{quality(values):.2f}"]
         print(f"| {even.name.rsplit('/', 1)[-1]} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -38,7 +38,7 @@ def fit(options: argparse.Namespace) -> str:
     read = time.perf_counter() - start
     field = fit(signal, seconds=options.seconds, width=options.width)
     field.save(options.folder / "giant.safetensors")
-    return f"read in {read:.1f} s, {field.made['steps']:,} steps, {field.made['psnr_db']:.2f} dB"
+    return f"read in {read:.1f} s, {field.info.steps:,} steps, {field.info.quality['psnr_db']:.2f} dB"
 
 
 def render(options: argparse.Namespace) -> str:

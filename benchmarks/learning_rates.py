@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from sinefield.networks import NETWORKS
-from sinefield.signals import read_image, resized
+from sinefield.networks import ACTIVATIONS
+from sinefield.signals import read_image, resize
 from sinefield.tasks.fit import fit
 from sinefield.training.recipes import RECIPES
 
@@ -21,10 +21,10 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--activation", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--activation", nargs="+", default=list(ACTIVATIONS))
     parser.add_argument("--rate", nargs="+", type=float, default=[2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2])
     options = parser.parse_args()
-    signals = [resized(read_image(picture), options.size) for picture in options.pictures]
+    signals = [resize(read_image(picture), options.size) for picture in options.pictures]
     print(f"PSNR in dB after {options.steps} steps, mean (smallest) over {', '.join(s.name for s in signals)}\n")
     print("| activation | " + " | ".join(f"{rate:g}" for rate in options.rate) + " |")
     print("| --- |" + " ---: |" * len(options.rate))
@@ -33,7 +33,7 @@ def main() -> None:
         for rate in options.rate:
             RECIPES["trial"] = replace(RECIPES["default"], rate={activation: rate})
             qualities = [
-                fit(signal, recipe="trial", activation=activation, steps=options.steps).made["psnr_db"]
+                fit(signal, recipe="trial", activation=activation, steps=options.steps).info.quality["psnr_db"]
                 for signal in signals
             ]
             cells.append(f"{sum(qualities) / len(qualities):.1f} ({min(qualities):.1f})")

@@ -44,7 +44,7 @@ def main() -> None:
     print("| | pictures | ms a picture | mean PSNR | least PSNR |\n| --- | ---: | ---: | ---: | ---: |")
     for name, run in runs.items():
         began = time.perf_counter()
-        quality = [field.made["psnr_db"] for field in run()]
+        quality = [field.info.quality["psnr_db"] for field in run()]
         each = 1e3 * (time.perf_counter() - began) / len(quality)
         print(
             f"| {name} | {len(quality)} | {each:.1f} | {np.mean(quality):.2f} dB | {min(quality):.1f} dB |", flush=True

@@ -56,7 +56,7 @@ def fitted(
         for number in sorted(steps):
             field = fit(signal, omega=omega, steps=number, checkpoint=folder, resume=number != min(steps))
             errors = relative(field(fresh).numpy()[:, 0], value), relative(field.gradient(fresh).numpy()[:, 0], slope)
-            yield number, field.network.omega_first, *errors, field.made["seconds"]
+            yield number, field.network.omega_first, *errors, field.info.seconds
 
 
 def splined(function: Function, count: int, noise: float) -> tuple[float, float]:

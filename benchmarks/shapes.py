@@ -53,7 +53,7 @@ def ours(surface: Surface, reference: Surface, seconds: float, **options: Any) -
         warnings.simplefilter("ignore")
         field = fit_shape(surface, seconds=seconds, **options)
     found = shape_quality(field, reference)
-    return {**found, "seconds": field.made["seconds"], "steps": field.made["steps"]}
+    return {**found, "seconds": field.info.seconds, "steps": field.info.steps}
 
 
 def poisson(surface: Surface, reference: Surface, depth: int) -> dict[str, Any]:

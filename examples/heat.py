@@ -38,7 +38,7 @@ def main() -> None:
     judged = sobol(cylinder, 4096, seed=1)(0).x.numpy()
     problem = sf.Problem("heat", domain, constraints, omega=3.0, reference=exact, eval_points=judged)
     field = sf.solve(problem, width=32, depth=1, steps=80)
-    error = field.made["relative_l2"]
+    error = field.info.quality["relative_l2"]
     print(f"relative L2 error over the whole time {error:.1e}")
     assert error < 2e-4, f"the relative error is {error:.1e}; it should be less than 2e-4"
 

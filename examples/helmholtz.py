@@ -9,7 +9,7 @@ def main() -> None:
     field = sf.solve(problem, width=32, depth=1, steps=120)
     real, imaginary = field([0.0, 0.3]).tolist()
     print(f"the wave 0.3 m to the right: {real:.4f} {imaginary:+.4f}i")
-    error = field.made["relative_l2"]
+    error = field.info.quality["relative_l2"]
     print(f"relative L2 error {error:.1e}")
     assert error < 0.05, f"the wave is off by {error:.1%}; it should be less than 5%"
 

@@ -13,7 +13,7 @@ def main() -> None:
     frames = ripples(t, y, x).astype(np.uint8)
     video = sf.from_array(frames, step=(1 / 12, 1.0, 1.0), axes=("t", "y", "x"), units=("s", "px", "px"))
     field = sf.fit(video, width=64, depth=2, steps=500)
-    print(f"fit {field.made['psnr_db']:.1f} dB; eight times as slow: {field.render((96, 32, 32)).shape}")
+    print(f"fit {field.info.quality['psnr_db']:.1f} dB; eight times as slow: {field.render((96, 32, 32)).shape}")
 
     # what moves keeps its brightness: ∂u/∂t + v · ∇u = 0 at every pixel, in the sense of least squares
     slopes = field.render(quantity="gradient").reshape(-1, 3)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sinefield.networks import NETWORKS
+from sinefield.networks import ACTIVATIONS
 from tests.commands import report, run
 
 SMALL = ("--size", "24", "--width", "24", "--depth", "1")
@@ -28,7 +28,7 @@ def field(tmp_path_factory):
 
 def test_fit_says_what_it_reached(tmp_path):
     made = report("fit", "coffee", *SMALL, "--steps", "40", "--holdout", "0.25", cwd=tmp_path)
-    assert {"psnr_db", "ssim", "seconds", "steps", "parameters", "field", "psnr_unseen_db"} <= made.keys()
+    assert {"psnr_db", "ssim", "seconds", "steps", "parameters", "field", "psnr_holdout_db"} <= made.keys()
     assert made["steps"] == 40
     assert (tmp_path / made["field"]).exists()
     assert made["field"] == "coffee.safetensors"
@@ -87,7 +87,7 @@ def test_info_says_what_a_field_is(field):
 
 def test_compare_writes_a_table_and_a_figure(tmp_path):
     said = report("compare", "camera", *SMALL, "--steps", "20", "-o", tmp_path / "out")
-    assert {row["activation"] for row in said["results"]} == set(NETWORKS)
+    assert {row["activation"] for row in said["results"]} == set(ACTIVATIONS)
     assert [row["psnr_db"] for row in said["results"]] == sorted((r["psnr_db"] for r in said["results"]), reverse=True)
     assert json.loads(Path(said["table"]).read_text())["results"] == said["results"]
     with Image.open(said["figure"]) as figure:
@@ -95,7 +95,7 @@ def test_compare_writes_a_table_and_a_figure(tmp_path):
 
 
 def test_help_names_every_activation():
-    assert all(name in run("fit", "--help").stdout for name in NETWORKS)
+    assert all(name in run("fit", "--help").stdout for name in ACTIVATIONS)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_help_names_every_activation():
         (["fit"], "SOURCE"),
         (["render", "text.png", "-o", "a.png"], "no sinefield file"),
         (["render", "gone.safetensors", "-o", "a.png"], "does not exist"),
-        (["render", "FIELD", "-o", "a.abc"], "no picture format"),
+        (["render", "FIELD", "-o", "a.abc"], "unknown suffix .abc"),
         (["render", "FIELD", "-o", "nowhere/a.png"], "nowhere does not exist"),
         (["render", "FIELD", "-o", "a.png", "--size", "5", "--scale", "2"], "not both"),
         (["render", "FIELD", "-o", "a.png", "--crop", "5:5,0:3"], "crop"),

@@ -9,7 +9,7 @@ from sinefield.domain import Domain
 from sinefield.errors import InputError
 from sinefield.field.field import Field
 from sinefield.jets import Derivative, autograd, derivative, propagate
-from sinefield.networks import NETWORKS, Siren
+from sinefield.networks import ACTIVATIONS, Siren
 from sinefield.networks.layers import Affine, Sine
 from sinefield.networks.on_domain import OnDomain
 from sinefield.signals import from_array
@@ -40,7 +40,7 @@ def nested(field, x, axes):
 @pytest.mark.parametrize(
     "axes", [(0,), (2,), (0, 1), (1, 1), (2, 0, 2), (1, 0, 1, 2), (0, 0, 0, 0, 0), (0, 1, 0, 1, 0, 1)]
 )
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_it_agrees_with_nested_autograd(name, axes):
     field, x = network(name, 3, 2), points(7, 3)
     assert_close(derivative(field, *axes)(x), nested(field, x, axes))
@@ -88,7 +88,7 @@ def test_it_shares_the_parameters():
 
 
 @pytest.mark.parametrize("axes", [(1,), (0, 1), (0, 0, 0)])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_parameters_train_through_it_as_through_autograd(name, axes):
     x, gradients = points(5, 2), []
     for by in (lambda f: derivative(f, *axes)(x), lambda f: nested(f, x, axes)):
@@ -106,7 +106,7 @@ def test_points_may_have_any_shape_and_a_gradient():
 
 
 @pytest.mark.parametrize("axes", [(0,), (1, 2)])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_jet_of_a_derivative(name, axes):
     field, x = network(name, 3, 2), points(7, 3)
     slope = derivative(field, *axes)

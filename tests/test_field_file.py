@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import sinefield as sf
 from sinefield import serialization
 from sinefield.errors import InputError
-from sinefield.networks import NETWORKS
+from sinefield.networks import ACTIVATIONS
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def test_a_field_comes_back_as_it_was(field, tmp_path):
     assert torch.equal(back.laplacian(x), field.laplacian(x))
     assert back.header == field.header
     assert back.network_domain == field.network_domain
-    assert back.made["psnr_db"] == field.made["psnr_db"]
+    assert back.info.quality["psnr_db"] == field.info.quality["psnr_db"]
     assert np.array_equal(back.render(scale=2), field.render(scale=2))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_network_comes_back(name, tmp_path):
     field = sf.fit(np.random.default_rng(0).random((8, 9)), activation=name, width=10, depth=1, steps=2)
     field.save(path := tmp_path / "a.safetensors")

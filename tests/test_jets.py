@@ -10,7 +10,7 @@ from torch import nn
 from sinefield.errors import InputError
 from sinefield.jets import autograd, propagate, reference
 from sinefield.jets import propagate as propagate_function
-from sinefield.networks import NETWORKS, Siren
+from sinefield.networks import ACTIVATIONS, Siren
 from sinefield.networks.layers import Affine, Sine
 
 
@@ -22,7 +22,7 @@ def _double():
 
 
 def network(name, in_dim, out_dim, seed=0):
-    return NETWORKS[name](in_dim, out_dim, width=24, depth=2, generator=torch.Generator().manual_seed(seed))
+    return ACTIVATIONS[name](in_dim, out_dim, width=24, depth=2, generator=torch.Generator().manual_seed(seed))
 
 
 def points(n, d, seed=1):
@@ -35,7 +35,7 @@ def assert_close(ours, truth, tolerance=1e-10):
 
 
 @pytest.mark.parametrize("in_dim", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_reference_agrees_with_autograd(name, in_dim):
     field, x = network(name, in_dim, 3), points(17, in_dim)
     truth = autograd.propagate(field, x, 2, hessian=True)
@@ -52,7 +52,7 @@ def test_reference_agrees_with_autograd(name, in_dim):
     assert_close(first.gradient, truth.gradient)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_parameters_train_through_the_jet_as_through_autograd(name):
     x = points(9, 2)
     gradients = []

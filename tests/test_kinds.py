@@ -73,7 +73,7 @@ def test_a_video_goes_in_and_comes_out(folder):
 
 def test_an_array_goes_in_and_comes_out(folder):
     made = report("fit", "volume.npy", *TINY, "--holdout", "0.2", "--report", "array", cwd=folder)
-    assert made["psnr_unseen_db"] > 5
+    assert made["psnr_holdout_db"] > 5
     report("render", "volume.safetensors", "-o", "finer.npy", "--scale", "2", cwd=folder)
     assert np.load(folder / "finer.npy").shape == (12, 16, 20)
     assert report("fit", "two.npz", "--key", "b", *TINY, "-o", "b.safetensors", cwd=folder)["field"] == "b.safetensors"
@@ -97,8 +97,8 @@ def test_a_warm_start_is_ahead(folder):
     first = sf.fit(signal, width=32, depth=1, steps=300)
     again = sf.fit(signal, like=first, steps=20)
     cold = sf.fit(signal, width=32, depth=1, steps=20)
-    assert again.made["psnr_db"] > cold.made["psnr_db"] + 10
-    assert (again.network.width, again.made["like"]) == (32, "tone")
+    assert again.info.quality["psnr_db"] > cold.info.quality["psnr_db"] + 10
+    assert (again.network.width, again.info.settings["like"]) == (32, "tone")
     with pytest.raises(sf.InputError, match="width = 32, not 64"):
         sf.fit(signal, like=first, width=64)
     with pytest.raises(sf.InputError, match="does not go with"):
@@ -108,9 +108,9 @@ def test_a_warm_start_is_ahead(folder):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["fit", "tone.wav", "--size", "64"], "size is for image, video"),
+        (["fit", "tone.wav", "--size", "64"], "size applies to image, video"),
         (["fit", "tone.wav", "--crop", "2s:3s"], "outside axis 't'"),
-        (["fit", "tone.wav", "--values", "a"], "values is for points"),
+        (["fit", "tone.wav", "--values", "a"], "values applies to table"),
         (["fit", "silent.mp4"], "silent.mp4 is empty"),
         (["fit", "text.csv"], "'hot' in row 3"),
         (["fit", "two.npz"], "a, b"),
@@ -119,7 +119,7 @@ def test_a_warm_start_is_ahead(folder):
         (["render", "tone.safetensors", "-o", "a.png"], "is no picture"),
         (["render", "tone.safetensors", "-o", "a.mp4"], "is no video"),
         (["render", "film.safetensors", "-o", "a.wav"], "is no sound"),
-        (["render", "tone.safetensors", "-o", "a.wav", "--layer", "dt"], "a derivative is no sound"),
+        (["render", "tone.safetensors", "-o", "a.wav", "--layer", "dt"], "a derivative cannot be written as sound"),
         (["render", "tone.safetensors", "-o", "a.wav", "--layer", "dx"], "no layer 'dx'"),
         (["render", "volume.safetensors", "-o", "a.npy", "--rate", "5"], "a rate is for signals over time"),
         (["render", "tone.safetensors", "-o", "a.wav", "--slow", "0"], "slow must be positive"),

@@ -7,7 +7,7 @@ from torch.func import functional_call, jacrev
 
 import sinefield as sf
 from sinefield.constraints.regression import regression
-from sinefield.networks import NETWORKS
+from sinefield.networks import ACTIVATIONS
 from sinefield.networks.on_domain import OnDomain
 from sinefield.sampling.batch import Batch
 from sinefield.training.optimizers.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
@@ -15,7 +15,7 @@ from sinefield.training.optimizers.natural import DAMPING, MOMENTUM, NOISE, WARM
 
 def problem(network="sine", channels=2, noise=1e-4):
     generator = torch.Generator().manual_seed(0)
-    kind = NETWORKS[network]
+    kind = ACTIVATIONS[network]
     function = OnDomain(kind(3, channels, width=8, depth=1, generator=generator), sf.domain.box([0, 0, 0], [2, 1, 4]))
     x = torch.rand(12, 3, dtype=torch.float64, generator=generator)
     function = function.double()

@@ -40,8 +40,8 @@ def integrated(gradient):
 def test_the_gradient_gives_the_picture_back_at_its_own_scale():
     signal = blobs()
     field = sf.reconstruct(signal, width=64, depth=2, omega=15, steps=500)
-    assert field.made["gradient_psnr_db"] > 35
-    assert field.made["psnr_db"] > 30
+    assert field.info.quality["gradient_psnr_db"] > 35
+    assert field.info.quality["psnr_db"] > 30
     reference = integrated(estimate_gradient(signal).values)
     found = field.render().astype(float)
     difference = (found - found.mean()) - (reference - reference.mean())
@@ -51,7 +51,7 @@ def test_the_gradient_gives_the_picture_back_at_its_own_scale():
 
 def test_the_laplacian_is_learnt():
     field = sf.reconstruct(blobs(), "laplacian", width=64, depth=2, omega=15, steps=800)
-    assert field.made["laplacian_psnr_db"] > 25
+    assert field.info.quality["laplacian_psnr_db"] > 25
     assert "gradient_psnr_db" not in field.made
 
 
@@ -59,7 +59,7 @@ def test_colours_are_reconstructed_together():
     values = np.concatenate([blobs().values, blobs().values[::-1], 255 - blobs().values], -1)
     field = sf.reconstruct(from_pixels(values, "RGB"), width=64, depth=2, omega=15, steps=300)
     assert field.render().shape == (40, 56, 3)
-    assert field.made["gradient_psnr_db"] > 25
+    assert field.info.quality["gradient_psnr_db"] > 25
 
 
 def test_what_cannot_be_is_refused():

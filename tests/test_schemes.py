@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sinefield.jets import autograd, forward, propagate, reference, reverse
-from sinefield.networks import NETWORKS, Network
+from sinefield.networks import ACTIVATIONS, Network
 from sinefield.networks.layers import Affine, Sine
 
 SCHEMES = {
@@ -17,12 +17,12 @@ SCHEMES = {
     "forward, order 2": (2, lambda layers, x: forward.propagate(layers, x, 2)),
     "reverse": (1, lambda layers, x: reverse.propagate(layers, x)),
 }
-SMOOTH = [name for name in NETWORKS if name != "wire"]
+SMOOTH = [name for name in ACTIVATIONS if name != "wire"]
 
 
 def field_and_points(name, n, d, c, dtype):
     generator = torch.Generator().manual_seed(n + d + c)
-    field = NETWORKS[name](d, c, width=20, depth=2, generator=generator).to(dtype)
+    field = ACTIVATIONS[name](d, c, width=20, depth=2, generator=generator).to(dtype)
     return field, (torch.rand(n, d, generator=generator) * 2 - 1).to(dtype)
 
 
@@ -70,7 +70,7 @@ def test_every_activation(scheme, name):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_propagate_picks_one_that_is_exact(name, order):
     field, x = field_and_points(name, 17, 2, 1, torch.float64)
     jet, truth = propagate(field, x, order), autograd.propagate(field, x, order)

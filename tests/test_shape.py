@@ -13,9 +13,10 @@ from torch import nn
 
 import sinefield as sf
 from sinefield.constraints.signed_distance import away_from_zero, distance_matches, normals_align, unit_slope, zero_on
-from sinefield.field.contour import _Lattice, _passed
-from sinefield.field.sphere_trace import looking, sphere_trace
+from sinefield.field.contour import _crossed_blocks, _Lattice
+from sinefield.field.sphere_trace import sphere_trace, view_axes
 from sinefield.jets import operators
+from sinefield.progress import ignore
 from sinefield.sampling.batch import Batch
 from sinefield.signals.mesh import Mesh, count_components, watertight
 from tests.commands import report, run
@@ -150,7 +151,7 @@ def test_a_mesh_is_that_of_dense_evaluation(ring):
     assert (made.vertex_normals * mesh.normals).sum(1).mean() > 0.99
     # and few of all cells were looked at
     lattice = _Lattice(field, 0, 0.0, np.asarray(domain.lower), size, cells)
-    assert 8 * len(_passed(lattice, lambda done: None)) < 0.1 * cells.prod()
+    assert 8 * len(_crossed_blocks(lattice, ignore)) < 0.1 * cells.prod()
 
 
 def test_bricks_are_welded(ring, monkeypatch):
@@ -168,12 +169,12 @@ def test_bricks_are_welded(ring, monkeypatch):
 def test_what_cannot_be_meshed_is_said(ring, monkeypatch):
     _, field = ring
     with pytest.raises(
-        sf.InputError, match=r"does not pass the level 7 in its box, where it goes from about -0\.\d+ to"
+        sf.InputError, match=r"does not reach the level 7; its values are from about -0\.\d+ to"
     ):
         sf.contour(field, 7.0, 32)
     with pytest.raises(sf.InputError, match="no channel 1"):
         sf.contour(field, channel=1)
-    with pytest.raises(sf.InputError, match=r"would take some \d+ GB, and this machine has"):
+    with pytest.raises(sf.InputError, match=r"needs about \d+ GB, and this machine has"):
         sf.contour(field, resolution=200_000)
     flat = sf.fit(np.eye(8), width=8, depth=0, steps=1)
     with pytest.raises(sf.InputError, match="three coordinates; this one has 2"):
@@ -200,9 +201,9 @@ def test_points_become_a_closed_surface_the_right_way_out(normals):
     points, on = trimesh.sample.sample_surface(made, 5000, seed=0)
     cloud = sf.from_point_cloud(3 * points + 10, made.face_normals[on] if normals else None)
     field = sf.fit_shape(cloud, width=64, depth=1, steps=150)
-    assert field.made["watertight"]
-    assert field.made["components"] == 1
-    assert field.made["completeness"] < 0.005
+    assert field.info.quality["watertight"]
+    assert field.info.quality["components"] == 1
+    assert field.info.quality["completeness"] < 0.005
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
     reference = 3 * torus(x)
     assert ((field.at(3 * x + 10) < 0) == (reference < 0))[np.abs(reference) > 0.1].mean() > 0.995
@@ -217,7 +218,7 @@ def test_the_official_loss_and_other_activations_learn_a_shape():
         except UserWarning as warning:
             assert "no surface" in str(warning)
         else:
-            assert field.made["steps"] == options["steps"]
+            assert field.info.steps == options["steps"]
 
 
 def test_a_fit_goes_on_where_it_stopped(tmp_path):
@@ -261,7 +262,7 @@ def test_a_ball_looks_round_from_everywhere():
         assert body.sum() == pytest.approx(np.pi / 4 * len(rows) ** 2, rel=0.04)
         assert part[rows[2], 32].mean() > part[rows[-3], 32].mean()  # the light comes from above
     for up in range(3):
-        view = looking(up, 40.0, 20.0)
+        view = view_axes(up, 40.0, 20.0)
         assert np.allclose(view @ view.T, np.eye(3))
         assert np.linalg.det(view) == pytest.approx(1)
         assert view[1, up] > 0.9
@@ -290,7 +291,7 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
         ("fit", "torus.ply", "--psnr", "40"): "--psnr is not for a shape",
         ("fit", "torus.ply", "--crop", "0:1,0:1,0:1"): "fitted whole",
         ("fit", "camera", "--supervise", "distance"): "--supervise is not for what is no scan or mesh",
-        ("fit", "camera", "--points", "10"): "points is for shape",
+        ("fit", "camera", "--points", "10"): "points applies to shape",
         ("render", "torus.safetensors", "-o", "a.ply", "--size", "9"): "--size is not for a mesh; give a --resolution",
         ("render", "torus.safetensors", "-o", "a.ply", "--layer", "normal"): "--layer is not for a mesh",
         (
@@ -302,7 +303,7 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
             "gradient",
         ): "--layer is not for a picture of a shape",
         ("render", "torus.safetensors", "-o", "a.npy", "--level", "1"): "--level is not for a.npy",
-        ("render", "torus.safetensors", "-o", "a.ply", "--level", "9"): "does not pass the level 9",
+        ("render", "torus.safetensors", "-o", "a.ply", "--level", "9"): "does not reach the level 9",
     }.items():
         done = run(*arguments, cwd=tmp_path)
         assert done.returncode == 2

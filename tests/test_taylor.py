@@ -8,7 +8,7 @@ from torch import nn
 
 from sinefield.errors import InputError
 from sinefield.jets import derivative, taylor
-from sinefield.networks import NETWORKS, Network, Siren
+from sinefield.networks import ACTIVATIONS, Network, Siren
 from sinefield.networks.layers import Affine, Gaussian, Relu, Sine, Softplus, Tanh, VariableSine
 from tests.test_jets import assert_close, network, points
 
@@ -46,7 +46,7 @@ def test_activations_have_derivatives_of_any_order(activation):
             assert_close(mine, true)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_taylor_agrees_with_nested_autograd(name):
     field, x, direction = network(name, 2, 2), points(7, 2), points(7, 2, seed=2)
     ours, reference = taylor(field, x, direction, 6), nested(field, x, direction, 6)
@@ -79,7 +79,7 @@ def test_finite_differences_agree():
     assert_close(ours[2:5], (above - 2 * here + below) / h**2, 1e-3)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_parameters_train_through_it_as_through_autograd(name):
     x, direction = points(5, 2), torch.tensor([0.6, -0.8])
     gradients = []

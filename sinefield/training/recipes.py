@@ -159,15 +159,12 @@ measurements of something smooth, as scattered samples usually are. `small` is f
 of which `sinefield.fit_many` fits many at once. `paper` is the official code of Sitzmann et al. 2020.
 """
 
-NAMES = ("default", "natural", "small", "paper")
-"""Names that a user can choose."""
-
 
 def find_recipe(name: str, signal: Signal, activation: str = "sine", optimizer: str | None = None) -> Recipe:
     """Return the recipe of a name for a signal.
 
     Args:
-        name: One of `NAMES`.
+        name: "default", "natural", "small" or "paper".
         signal: Signal to fit.
         activation: Name of the activation.
         optimizer: Name of an optimizer that replaces that of the recipe.
@@ -175,8 +172,9 @@ def find_recipe(name: str, signal: Signal, activation: str = "sine", optimizer: 
     Raises:
         InputError: There is no such recipe, it excludes the activation, or it does not allow another optimizer.
     """
-    if name not in NAMES:
-        raise InputError(f"there is no recipe {name!r}; choose from {', '.join(NAMES)}")
+    names = dict.fromkeys(each.split(",")[0] for each in RECIPES)
+    if name not in names:
+        raise InputError(f"there is no recipe {name!r}; choose from {', '.join(names)}")
     network = ACTIVATIONS.find(activation)
     recipe = RECIPES.get(f"{name}, {signal.header.kind}", RECIPES[name])
     if (recipe.real_only and not network.real) or (recipe is NATURAL and signal.size > MAX_NATURAL_SAMPLES):
