@@ -25,7 +25,7 @@ from sinefield.networks import Siren
 from sinefield.networks.on_domain import OnDomain
 from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
-from sinefield.signals import read_image, resized
+from sinefield.signals import read_image, resize
 from sinefield.tasks.fit import fit
 from sinefield.training.loss import add_gradient
 from sinefield.training.optimizers.soap import Soap
@@ -140,7 +140,7 @@ def rendering(side: int = 2048, repeat: int = 3) -> Iterator[Row]:
 
 def quality(picture: str = "camera", size: int = 256, psnr: float = 40.0) -> Iterator[Row]:
     """How long the default recipe takes to a quality."""
-    signal = resized(read_image(picture), size)
+    signal = resize(read_image(picture), size)
     made = fit(signal, psnr=psnr).made
     yield {
         "picture": f"{picture}, {' × '.join(map(str, signal.header.shape))}",

@@ -17,7 +17,7 @@ from sinefield.experiments.experiment import (
     of_each,
     outcome,
 )
-from sinefield.signals import Signal, read_image, resized
+from sinefield.signals import Signal, read_image, resize
 from sinefield.tasks.fit import fit
 
 NETWORKS = ("sine", "relu", "relu-pe", "tanh", "rbf")
@@ -28,7 +28,7 @@ BUDGET = Budget(small=(8, 20), steps=15_000)
 
 def camera(setting: Setting) -> Signal:
     """The paper's picture, which scikit-image ships."""
-    return resized(read_image("camera"), 128 if setting.small else 256)
+    return resize(read_image("camera"), 128 if setting.small else 256)
 
 
 def trials(setting: Setting) -> list[Trial]:

@@ -18,7 +18,7 @@ from sinefield.experiments.experiment import (
     of_each,
     outcome,
 )
-from sinefield.signals import gray, read_image, resized
+from sinefield.signals import gray, read_image, resize
 from sinefield.tasks.reconstruct import reconstruct
 
 NETWORKS = ("sine", "relu-pe", "tanh")
@@ -34,7 +34,7 @@ SOURCES = ("gradient", "laplacian")
 
 def trials(setting: Setting) -> list[Trial]:
     side = 128 if setting.small else 256
-    signal = resized(gray(read_image(setting.given(STARFISH))), (side, side))
+    signal = resize(gray(read_image(setting.given(STARFISH))), (side, side))
 
     def of(source: str) -> list[Trial]:
         def run(network: str, recipe: str, options: Options) -> Outcome:

@@ -1,21 +1,17 @@
-"""Files and arrays ⇄ `Signal`."""
+"""Signals: reading files and arrays, and writing files."""
 
 from sinefield.signals.array import from_array as from_array
 from sinefield.signals.audio import from_waveform as from_waveform
 from sinefield.signals.formats import read as read
-from sinefield.signals.labeled import from_xarray as from_xarray
-from sinefield.signals.mesh import Mesh as Mesh
-from sinefield.signals.points import from_points as from_points
-from sinefield.signals.surface import Surface as Surface
-from sinefield.signals.surface import from_mesh as from_mesh
-from sinefield.signals.surface import from_point_cloud as from_point_cloud
-from sinefield.signals.surface import read_surface as read_surface
 from sinefield.signals.image import SAMPLES as SAMPLES
 from sinefield.signals.image import gray as gray
 from sinefield.signals.image import read_image as read_image
 from sinefield.signals.image import read_mask as read_mask
-from sinefield.signals.image import resized as resized
+from sinefield.signals.image import resize as resize
 from sinefield.signals.image import write_image as write_image
+from sinefield.signals.labeled import from_xarray as from_xarray
+from sinefield.signals.mesh import Mesh as Mesh
+from sinefield.signals.points import from_points as from_points
 from sinefield.signals.signal import Crop as Crop
 from sinefield.signals.signal import Header as Header
 from sinefield.signals.signal import Signal as Signal
@@ -27,3 +23,7 @@ from sinefield.signals.stencils import estimate_gradient as estimate_gradient
 from sinefield.signals.stencils import estimate_laplacian as estimate_laplacian
 from sinefield.signals.stencils import line_integrals as line_integrals
 from sinefield.signals.stencils import weighted_sum as weighted_sum
+from sinefield.signals.surface import Surface as Surface
+from sinefield.signals.surface import from_mesh as from_mesh
+from sinefield.signals.surface import from_point_cloud as from_point_cloud
+from sinefield.signals.surface import read_surface as read_surface

@@ -1,4 +1,4 @@
-"""Consecutive pieces of samples, regrouped."""
+"""Regrouping of consecutive chunks of samples."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def rechunk(pieces: Iterator[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
-    """The same samples in pieces (count, …), of which only the last may be shorter."""
+def rechunk(chunks: Iterator[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
+    """Regroup consecutive chunks (n, …) into chunks (count, …); only the last may be shorter.
+
+    No more input is consumed than the next chunk needs.
+
+    Args:
+        chunks: Arrays that agree in all axes but the first.
+        count: Length of the new chunks.
+    """
     held: list[NDArray[Any]] = []
     missing = count
-    for piece in pieces:
-        while len(piece):
-            part, piece = piece[:missing], piece[missing:]
+    for chunk in chunks:
+        while len(chunk):
+            part, chunk = chunk[:missing], chunk[missing:]
             held.append(part)
             missing -= len(part)
             if missing == 0:

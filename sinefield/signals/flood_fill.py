@@ -1,4 +1,4 @@
-"""What is outside of a surface that is known by points alone: what can be reached from the border of its box."""
+"""Inside and outside of a point cloud, by flood fill from the border of its bounding box."""
 
 from __future__ import annotations
 
@@ -10,65 +10,77 @@ from numpy.typing import NDArray
 
 from sinefield.domain import Domain
 
-FINEST, COARSEST, FINER, LEAK = 256, 16, 1.5, 0.5
-"""Cells along the box at most, and to begin with; how many times as many there are in the next grid; and the share of
-the inside that is left where it has leaked out."""
+COARSEST = 16
+"""Number of cells along the longest side of the first grid."""
+
+FINEST = 256
+"""Largest number of cells along the longest side of a grid."""
+
+REFINEMENT = 1.5
+"""Ratio of the numbers of cells along a side of successive grids."""
+
+LEAK = 0.5
+"""Ratio of enclosed volumes of successive grids below which the finer grid is taken to leak through gaps."""
 
 Side = Callable[[Float64[np.ndarray, "n 3"]], Float64[np.ndarray, " n"]]
-"""Points ↦ -1 inside, 1 outside."""
+"""Function that maps points (n, 3) to -1 inside a surface and 1 outside."""
 
 
 def flooded(points: Float64[np.ndarray, "m 3"], domain: Domain, spacing: float) -> Side | None:
-    """Which side of a surface points are on, or None if nothing is enclosed.
+    """Estimate which points are inside a surface that is given by a point cloud.
 
-    Cells of a grid that hold a point, and those beside them, are a wall, and what the border reaches is outside. The
-    grid is made finer as long as the walls hold, so that gaps are closed and the rest is seen as finely as can be.
+    Grid cells that hold a point and their neighbors are walls; cells that the flood reaches from the border are
+    outside. The grid is refined until the flood leaks through gaps between points, and the finest grid without a leak
+    is used.
 
     Args:
-        points: on the surface.
-        domain: a box around it.
-        spacing: the usual distance between neighbouring points; no cell is smaller.
+        points: Points on the surface (m, 3).
+        domain: Box around the surface.
+        spacing: Typical distance between neighboring points; no cell is smaller.
+
+    Returns:
+        Function that maps points (n, 3) to -1 inside and 1 outside, or None if no grid encloses a volume.
     """
     lower, extent = np.asarray(domain.lower), np.subtract(domain.upper, domain.lower)
-    most, cells = min(FINEST, extent.max() / spacing), float(COARSEST)
+    finest, cells = min(FINEST, extent.max() / spacing), float(COARSEST)
     best: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
-    while cells <= most:
+    while cells <= finest:
         size = extent.max() / cells
-        walls, inside = _filled(points, lower, size, np.ceil(extent / size).astype(int))
+        walls, inside = _fill(points, lower, size, np.ceil(extent / size).astype(int))
         if best is not None and inside.mean() < LEAK * best[1].mean():
             break
         if inside.any():
             best = walls, inside
-        cells *= FINER
+        cells *= REFINEMENT
     if best is None:
         return None
-    side = _extended(*best)
-    scale = np.asarray(side.shape) / extent
+    sign = _sign_of_cells(*best)
+    scale = np.asarray(sign.shape) / extent
 
-    def of(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, " n"]:
-        at = np.clip(((x - lower) * scale).astype(int), 0, np.asarray(side.shape) - 1)
-        found: NDArray[np.float64] = side[tuple(at.T)]
-        return found
+    def side(x: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, " n"]:
+        indices = np.clip(((x - lower) * scale).astype(int), 0, np.asarray(sign.shape) - 1)
+        values: NDArray[np.float64] = sign[tuple(indices.T)]
+        return values
 
-    return of
+    return side
 
 
-def _filled(
+def _fill(
     points: NDArray[np.float64], lower: NDArray[np.float64], size: float, shape: NDArray[np.int_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The cells of the walls, and those that they enclose."""
+    """The cells that are walls, and the cells that they enclose."""
     from scipy.ndimage import binary_dilation, generate_binary_structure, label
 
-    walls = np.zeros(shape + 2, bool)  # with a border all around that no wall reaches
+    walls = np.zeros(shape + 2, bool)  # an additional layer of cells connects the outside
     walls[tuple((np.minimum((points - lower) / size, shape - 1).astype(int) + 1).T)] = True
     walls = binary_dilation(walls, generate_binary_structure(3, 1))
-    parts, _ = label(~walls)
-    inside = ~walls & (parts != parts[0, 0, 0])
+    labels, _ = label(~walls)
+    inside = ~walls & (labels != labels[0, 0, 0])
     return walls[1:-1, 1:-1, 1:-1], inside[1:-1, 1:-1, 1:-1]
 
 
-def _extended(walls: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """-1 inside, 1 outside, and in the walls what the nearest other cell is."""
+def _sign_of_cells(walls: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """-1 for cells inside, 1 outside; a wall has the sign of the nearest other cell."""
     from scipy.ndimage import distance_transform_edt
 
     nearest = distance_transform_edt(walls, return_distances=False, return_indices=True)

@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG, TIFF, WebP and what else Pillow reads, 8 and 16 bits and float, any colour mode."""
+"""Pictures: PNG, JPEG, TIFF, WebP and the other formats of Pillow, of 8 or 16 bits or float, in any color mode."""
 
 from __future__ import annotations
 
@@ -14,42 +14,59 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sinefield.domain import from_samples
 from sinefield.errors import InputError, one_line
+from sinefield.extras import extra
 from sinefield.files import atomic, check_input
 from sinefield.signals import scratch
 from sinefield.signals.array import write_array
 from sinefield.signals.chunks import rechunk
+from sinefield.signals.formats import Format, register
 from sinefield.signals.signal import Header, Signal, check_finite, check_shape, iter_chunks, parse_shape, value_range
-from sinefield.signals.tiff import MODE_OF_BANDS, TIFF_SUFFIXES, check_pixels, oriented, read_tiff, write_tiff
+from sinefield.signals.tiff import (
+    MODE_OF_BANDS,
+    TIFF_SUFFIXES,
+    check_pixels,
+    import_tifffile,
+    oriented,
+    read_tiff,
+    write_tiff,
+)
 
 MAX_PIXELS = 500_000_000
-"""Larger pictures are not decoded into memory: they are more likely a decompression bomb. A TIFF need not be."""
+"""Largest picture, in pixels, that is decoded into memory; a TIFF that stays on disk may be larger.
+
+A larger one is more likely a decompression bomb.
+"""
 
 SAMPLES = (
     *("astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel", "horse"),
     *("hubble", "ihc", "logo", "microaneurysms", "moon", "page", "phantom", "retina", "rocket", "text"),
 )
-"""The pictures that come with scikit-image and need no download."""
+"""Names of the pictures in the installed files of scikit-image."""
 
 _FILE_OF_SAMPLE = {"hubble": "hubble_deep_field.jpg", "retina": "retina.jpg", "rocket": "rocket.jpg"}
 _CHANNELS = {"L": (), "LA": ("L", "A"), "RGB": tuple("RGB"), "RGBA": tuple("RGBA"), "CMYK": tuple("CMYK")}
-_AT_ONCE = 2**24
+_BLOCK_SIZE = 2**24
 _WITHOUT_ALPHA = (".jpg", ".jpeg")
 _WRITABLE = (".png", *TIFF_SUFFIXES, *_WITHOUT_ALPHA, ".webp", ".npy")
+_COMMON_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".jp2")
+_VIDEO_SUFFIXES = (".gif", ".apng")
+_NOT_DECODED = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PALM", "PDF", "WMF")
+"""Formats that Pillow recognizes or writes but does not decode, or decodes only with another program."""
 
 
 def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
-    """A picture as a signal over the axes (y, x), in pixels: pixel (i, j) is centred at y = i, x = j.
+    """Read a picture as a signal over the axes (y, x), in pixels; the center of pixel (i, j) is at y = i, x = j.
 
-    Palette and 1-bit pictures come as the colours they show, CMYK as its four channels, alpha is a channel, and an
-    EXIF orientation is applied. Integer samples map their type's whole range to [-1, 1], float samples their own.
-    A large TIFF stays on disk and may be larger than the memory.
+    Palette and 1-bit pictures are converted to the colors that they display, CMYK has four channels, alpha is a
+    channel, and the EXIF orientation is applied. The whole range of an integer type is mapped to [-1, 1], and the range
+    of the values of a floating-point type. A large TIFF stays on disk and may be larger than the memory.
 
     Args:
-        source: a path, or one of `SAMPLES`.
-        max_pixels: refuse to decode more than this many pixels into memory.
+        source: Path of the file, or one of `SAMPLES`.
+        max_pixels: Largest number of pixels to decode into memory.
 
     Raises:
-        InputError: the file is missing, empty, truncated, no picture, too large, or holds NaN.
+        InputError: The file is missing, empty, truncated, not a picture, too large, or holds NaN.
     """
     path = sample_path(str(source)) if str(source) in SAMPLES else Path(source)
     check_input(path, f"; give a path, or a sample picture: {', '.join(SAMPLES)}")
@@ -63,11 +80,20 @@ def read_image(source: str | Path, max_pixels: int = MAX_PIXELS) -> Signal:
 
 
 def from_pixels(values: NDArray[Any], mode: str, name: str = "picture") -> Signal:
-    """The signal of a picture (height, width, bands) whose colour mode is L, LA, RGB, RGBA or CMYK."""
+    """Return a picture as a signal.
+
+    Args:
+        values: Pixels (height, width, bands).
+        mode: Color mode: L, LA, RGB, RGBA, or CMYK.
+        name: Name for messages and figures.
+
+    Raises:
+        InputError: The values hold NaN or infinity.
+    """
     check_finite(values, name)
     if values.dtype.kind == "f":
         low, high = value_range(values)
-        # one range for all colours, so that grey stays grey
+        # all colors share one range, so that gray stays gray
         low, high = (min(low),) * len(low), (max(high),) * len(high)
     else:
         info = np.iinfo(values.dtype)
@@ -77,31 +103,42 @@ def from_pixels(values: NDArray[Any], mode: str, name: str = "picture") -> Signa
     return Signal(values, Header("image", domain, shape, _CHANNELS[mode], values.dtype.name, low, high), name)
 
 
-def resized(signal: Signal, size: int | tuple[int, int]) -> Signal:
-    """A picture at another size, bilinear and antialiased as the official code does it; its new pixels are its unit.
+def resize(signal: Signal, size: int | tuple[int, int]) -> Signal:
+    """Resample a picture with a bilinear antialiasing filter, as the code of the paper does.
 
     Args:
-        signal: a picture.
-        size: its longest side, or (height, width), in pixels.
+        signal: Picture. The result has coordinates in its own pixels.
+        size: Longest side or (height, width), in pixels.
+
+    Raises:
+        InputError: The size is not positive or too large.
     """
     height, width = parse_shape(size, signal.header)
     if height * width > MAX_PIXELS:
-        raise InputError(f"{width} × {height} pixels are more than the {MAX_PIXELS / 1e6:,.0f} million held at once")
-    values = signal.header.clip(_scaled(signal.values, height, width))
+        raise InputError(
+            f"{width} × {height} pixels are more than the {MAX_PIXELS / 1e6:,.0f} million that are held in memory"
+        )
+    values = signal.header.clip(_resample(signal.values, height, width))
     if signal.values.dtype.kind != "f":
         values = np.rint(values)
     return from_pixels(values.astype(signal.values.dtype), _mode(signal.header), signal.name)
 
 
 def gray(signal: Signal) -> Signal:
-    """The luma of a colour picture (ITU-R BT.601), without its alpha; a grey picture as it is."""
+    """Convert a color picture to gray, without alpha: 0.299 R + 0.587 G + 0.114 B; a gray picture is not changed.
+
+    Raises:
+        InputError: The channels are not those of a gray, RGB, or RGBA picture.
+
+    Source: ITU-R BT.601.
+    """
     channels = signal.header.channels
     if channels[:3] != tuple("RGB"):
         if channels:
-            raise InputError(f"{signal.name} has the channels {', '.join(channels)}; only RGB can be made grey")
+            raise InputError(f"{signal.name} has the channels {', '.join(channels)}; only RGB can be converted to gray")
         return signal
     dtype, weights = signal.values.dtype, np.array([[0.299], [0.587], [0.114]])
-    lumas = (part[..., :3] @ weights for _, part in iter_chunks(signal.values))
+    lumas = (chunk[..., :3] @ weights for _, chunk in iter_chunks(signal.values))
     rounded = (luma.astype(dtype) if dtype.kind == "f" else np.rint(luma).astype(dtype) for luma in lumas)
     large = signal.values.size > scratch.LARGE
     values = scratch.spill_to_disk(rounded, signal.name) if large else np.concatenate(list(rounded))
@@ -109,81 +146,88 @@ def gray(signal: Signal) -> Signal:
 
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where a picture is bright, as an array of the given shape; a picture of the same proportions is resized to it.
+    """Read a mask, which is True where a picture is brighter than the middle of its range.
+
+    Args:
+        path: Path of the picture.
+        shape: Height and width of the mask, in pixels. A picture of the same proportions is resized.
 
     Raises:
-        InputError: what `read_image` raises, or a picture of other proportions.
+        InputError: The picture cannot be read or has other proportions.
     """
-    bright = gray(read_image(path))
-    height, width = bright.header.shape
+    brightness = gray(read_image(path))
+    height, width = brightness.header.shape
     if (height, width) != shape:
         if abs(height * shape[1] - width * shape[0]) > max(height, width, *shape):
             raise InputError(f"the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}; crop one")
-        bright = resized(bright, (shape[0], shape[1]))
-    return (bright.values[..., 0] - bright.header.middle) > 0
+        brightness = resize(brightness, (shape[0], shape[1]))
+    return (brightness.values[..., 0] - brightness.header.middle) > 0
 
 
-def write_pixels(path: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int, int], header: Header) -> None:
-    """Write consecutive pieces (n[, c][, d]) of a picture, row by row, as the kind of picture that the suffix names.
+def write_pixels(path: Path, chunks: Iterator[NDArray[Any]], shape: tuple[int, int], header: Header) -> None:
+    """Write consecutive chunks of a picture, in the format that the suffix names.
 
-    `.npy` and TIFF keep the numbers as they are, values or derivatives, and are written in bounded memory. Any other
-    format is for values; one with fewer bits or no alpha gets what it can hold, or an error where that would lose a
-    channel.
+    `.npy` and TIFF store numbers of any type, values or derivatives, and are written with bounded memory. All other
+    formats store values; those with fewer bits store rounded values.
 
     Args:
-        path: of the file.
-        pieces: numbers in row-major order.
-        shape: (height, width), in pixels.
-        header: of the signal that they are values or derivatives of.
+        path: Path of the file.
+        chunks: Samples (n[, c][, d]) in row-major order.
+        shape: Height and width, in pixels.
+        header: Header of the signal that the samples are values or derivatives of.
 
     Raises:
-        InputError: an unknown suffix, a format that cannot hold the channels, too many pixels for a format that is
-            not written piece by piece, or a place that cannot be written.
+        InputError: The suffix is unknown, the format cannot hold the channels, there are too many pixels for a format
+            that is not written in chunks, or the path cannot be written.
     """
     check_format(path, header)
     if path.suffix.lower() == ".npy":
-        write_array(path, pieces, shape)
+        write_array(path, chunks, shape)
     elif holds_numbers(path):
-        write_tiff(path, pieces, shape, _mode(header))
+        write_tiff(path, chunks, shape, _mode(header))
     else:
         check_shape(shape)
-        (samples,) = rechunk(pieces, math.prod(shape))
+        (samples,) = rechunk(chunks, math.prod(shape))
         _write_whole(path, samples.reshape(*shape, *samples.shape[1:]), header)
 
 
 def write_image(path: Path, samples: NDArray[Any], header: Header) -> None:
-    """Write samples (height, width[, c][, d]) as `write_pixels` does."""
+    """Write samples (height, width[, c][, d]) of a picture; see `write_pixels`."""
     height, width = samples.shape[:2]
     write_pixels(path, iter([samples.reshape(-1, *samples.shape[2:])]), (height, width), header)
 
 
-def holds_numbers(path: Path) -> bool:
-    """Whether the suffix names a format for numbers of any type: .npy or TIFF."""
-    return path.suffix.lower() in (".npy", *TIFF_SUFFIXES)
-
-
-def write_gray(path: Path, grays: NDArray[Any]) -> None:
-    """Write 8-bit greys (height, width), such as a picture of a derivative."""
-    write_image(path, grays, from_pixels(grays[..., None], "L").header)
+def write_gray(path: Path, levels: NDArray[Any]) -> None:
+    """Write 8-bit gray levels (height, width)."""
+    write_image(path, levels, from_pixels(levels[..., None], "L").header)
 
 
 def check_format(path: Path, header: Header) -> None:
-    """Raise InputError unless a picture with these channels can be written under this suffix."""
+    """Raise InputError unless a picture with this header can be written to this path."""
     suffix, mode = path.suffix.lower(), _mode(header)
     if suffix not in _WRITABLE:
-        raise InputError(
-            f"{path.name}: no picture format is called {suffix or 'nothing'!r} here; use {', '.join(_WRITABLE)}"
-        )
+        found = f"the suffix {suffix}" if suffix else "no suffix"
+        raise InputError(f"{path.name} has {found}; a picture format is needed: {', '.join(_WRITABLE)}")
     if len(header.shape) != 2 and suffix != ".npy":
         raise InputError(f"{path.name}: a field over {len(header.shape)} axes is no picture; use .npy")
     if suffix in _WITHOUT_ALPHA and mode.endswith("A"):
         raise InputError(f"{path.name}: JPEG has no alpha channel, which this field has; use .png, .tif or .webp")
     if mode not in _CHANNELS and suffix not in (*TIFF_SUFFIXES, ".npy"):
         raise InputError(f"{path.name}: a picture of {header.out_dim} channels needs .tif or .npy")
+    if suffix in TIFF_SUFFIXES:
+        import_tifffile()
+    elif suffix == ".png" and header.dtype == "uint16" and mode not in ("L", "CMYK"):
+        with extra("image"):
+            import imagecodecs  # noqa: F401
 
 
-def is_still(path: Path) -> bool:
-    """Whether a file is a GIF of one frame, which is a picture and no video."""
+def holds_numbers(path: Path) -> bool:
+    """Return whether the suffix names a format that stores numbers of any type: .npy or TIFF."""
+    return path.suffix.lower() in (".npy", *TIFF_SUFFIXES)
+
+
+def is_still_image(path: Path) -> bool:
+    """Return whether a file is a GIF with a single frame, which is read as a picture and not as a video."""
     if path.suffix.lower() != ".gif" or not path.is_file():
         return False
     try:
@@ -194,51 +238,15 @@ def is_still(path: Path) -> bool:
 
 
 def sample_path(name: str) -> Path:
-    """The file of a sample picture inside the installed scikit-image."""
-    import skimage
+    """Return the path of a sample picture in the installed files of scikit-image."""
+    with extra("image"):
+        import skimage
 
     return Path(skimage.__file__).parent / "data" / _FILE_OF_SAMPLE.get(name, f"{name}.png")
 
 
-def _write_whole(path: Path, samples: NDArray[Any], header: Header) -> None:
-    """Write samples (height, width[, channels]) of the header's type as PNG, JPEG or WebP."""
-    mode, suffix = _mode(header), path.suffix.lower()
-    if samples.dtype == np.uint16 and suffix == ".png" and mode != "CMYK":
-        import imagecodecs
-
-        with atomic(path) as temporary:
-            temporary.write_bytes(imagecodecs.png_encode(samples))
-        return
-    picture = Image.fromarray(to_bytes(samples, header), mode if mode != "LA" else None)
-    if mode == "CMYK" and suffix not in _WITHOUT_ALPHA:
-        picture = picture.convert("RGB")
-    with atomic(path) as temporary:
-        # WebP and JPEG are lossy unless told otherwise: a rendered field is worth its bytes
-        picture.save(temporary, **({"lossless": True} if suffix == ".webp" else {"quality": 95}))
-
-
-def _scaled(values: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
-    """Samples (…, bands) of a picture at another size, in blocks of rows."""
-    scaled = np.empty((height, width, values.shape[-1]), np.float32)
-    scale, rows = len(values) / height, max(height * _AT_ONCE // values.size, 1)
-    reach = max(scale, 1.0) + 1  # how far the bilinear filter sees, and a pixel for rounding
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        first, last = max(int(top * scale - reach), 0), min(math.ceil(bottom * scale + reach), len(values))
-        box = (0, top * scale - first, values.shape[1], min(bottom * scale, len(values)) - first)
-        for band in range(values.shape[-1]):
-            block = Image.fromarray(values[first:last, :, band].astype(np.float32))
-            block = block.resize((width, bottom - top), Image.Resampling.BILINEAR, box)
-            scaled[top:bottom, :, band] = np.asarray(block)
-    return scaled
-
-
-def _mode(header: Header) -> str:
-    return "".join(header.channels) or "L"
-
-
 def to_bytes(samples: NDArray[Any], header: Header) -> NDArray[Any]:
-    """Samples as 8 bits: their value range goes to 0 … 255."""
+    """Convert samples to 8 bits: the value range of the header is mapped to 0 … 255."""
     if samples.dtype == np.uint8:
         return samples
     low, high = min(header.low), max(header.high)
@@ -246,10 +254,57 @@ def to_bytes(samples: NDArray[Any], header: Header) -> NDArray[Any]:
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 
 
+def _mode(header: Header) -> str:
+    return "".join(header.channels) or "L"
+
+
+def _resample(values: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Pixels (…, bands) of a picture at another size, computed in blocks of rows."""
+    resampled = np.empty((height, width, values.shape[-1]), np.float32)
+    scale, rows = len(values) / height, max(height * _BLOCK_SIZE // values.size, 1)
+    support = max(scale, 1.0) + 1  # half-width of the bilinear filter, plus a pixel for rounding
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = max(int(top * scale - support), 0), min(math.ceil(bottom * scale + support), len(values))
+        box = (0, top * scale - first, values.shape[1], min(bottom * scale, len(values)) - first)
+        for band in range(values.shape[-1]):
+            block = Image.fromarray(values[first:last, :, band].astype(np.float32))
+            block = block.resize((width, bottom - top), Image.Resampling.BILINEAR, box)
+            resampled[top:bottom, :, band] = np.asarray(block)
+    return resampled
+
+
+def _write_whole(path: Path, samples: NDArray[Any], header: Header) -> None:
+    """Write samples (height, width[, channels]) of the header's type as PNG, JPEG or WebP."""
+    mode, suffix = _mode(header), path.suffix.lower()
+    if samples.dtype == np.uint16 and suffix == ".png" and mode != "CMYK":
+        _write_deep_png(path, samples, mode)
+        return
+    picture = Image.fromarray(to_bytes(samples, header), mode if mode != "LA" else None)
+    if mode == "CMYK" and suffix not in _WITHOUT_ALPHA:
+        picture = picture.convert("RGB")
+    with atomic(path) as temporary:
+        # the default quality of WebP and JPEG would add visible artifacts
+        picture.save(temporary, **({"lossless": True} if suffix == ".webp" else {"quality": 95}))
+
+
+def _write_deep_png(path: Path, samples: NDArray[Any], mode: str) -> None:
+    """Write a PNG with 16 bits per channel; Pillow supports only gray ones."""
+    if mode == "L":
+        with atomic(path) as temporary:
+            Image.fromarray(samples.reshape(samples.shape[:2])).save(temporary)
+        return
+    with extra("image"):
+        import imagecodecs
+
+    with atomic(path) as temporary:
+        temporary.write_bytes(imagecodecs.png_encode(samples))
+
+
 def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
-    """The samples (height, width, bands) and the colour mode of a picture file."""
+    """The samples (height, width, bands) and the color mode of a picture file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # our own limit on the number of pixels holds instead of Pillow's
+        warnings.simplefilter("ignore")  # max_pixels replaces the limit of Pillow
         Image.MAX_IMAGE_PIXELS, limit = None, Image.MAX_IMAGE_PIXELS
         try:
             picture: Image.Image = Image.open(path)
@@ -267,7 +322,7 @@ def _decode(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
                 return deep
             try:
                 return _decode_pillow(picture)
-            except Exception as error:  # a damaged file can fail anywhere in a decoder
+            except Exception as error:  # decoders raise many types of errors for damaged files
                 raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
 
 
@@ -290,26 +345,27 @@ def _decode_pillow(picture: Image.Image) -> tuple[NDArray[Any], str]:
 
 
 def _is_for_tifffile(picture: Image.Image) -> bool:
-    """Whether a TIFF has more bits than Pillow keeps, signs that it overlooks, or too many samples to be in memory."""
+    """Whether a TIFF has more bits than Pillow decodes, a sample format that Pillow ignores, or too many samples."""
     tags = getattr(picture, "tag_v2", {})
-    bits, signs, compression, colors = (tags.get(tag) for tag in (258, 339, 259, 262))
+    bits, sample_formats, compression, photometric = (tags.get(tag) for tag in (258, 339, 259, 262))
     if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK") or max(bits or (8,)) > 8:
         return True
-    if set(signs or (1,)) != {1}:
+    if set(sample_formats or (1,)) != {1}:
         return True
-    # greys, RGB, inks and, in JPEG, YCbCr are what tifffile gives as it is shown
-    plain = (colors in (0, 1, 2, 5) and set(bits or ()) == {8}) or (colors == 6 and compression == 7)
+    # gray, RGB, CMYK, and YCbCr in JPEG are decoded by tifffile to the colors that they display
+    plain = (photometric in (0, 1, 2, 5) and set(bits or ()) == {8}) or (photometric == 6 and compression == 7)
     return plain and picture.width * picture.height * len(picture.getbands()) > scratch.LARGE
 
 
 def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], str] | None:
-    """A PNG of 16 bits a channel; Pillow would cut its colours to 8. None for any other PNG."""
+    """The samples of a color PNG with 16 bits per channel, which Pillow would reduce to 8; None for any other PNG."""
     with path.open("rb") as file:
         header = file.read(26)
-    bits, color = header[24], header[25]
-    if bits != 16 or color == 0:
+    bits, color_type = header[24], header[25]
+    if bits != 16 or color_type == 0:
         return None
-    import imagecodecs
+    with extra("image"):
+        import imagecodecs
 
     try:
         values = imagecodecs.png_decode(path.read_bytes())
@@ -317,3 +373,28 @@ def _decode_deep_png(path: Path, picture: Image.Image) -> tuple[NDArray[Any], st
         raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
     values = oriented(values.reshape(picture.height, picture.width, -1), picture.getexif().get(274, 1))
     return values, MODE_OF_BANDS[values.shape[-1]]
+
+
+def _read(source: str | Path, size: int | tuple[int, int] | None = None) -> Signal:
+    signal = read_image(source)
+    return signal if size is None else resize(signal, size)
+
+
+def _suffixes() -> tuple[str, ...]:
+    """The suffixes of the files that Pillow decodes, the common ones first."""
+    decoded = [suffix for suffix, name in Image.registered_extensions().items() if name not in _NOT_DECODED]
+    return tuple(dict.fromkeys([*_COMMON_SUFFIXES, *sorted(set(decoded) - set(_VIDEO_SUFFIXES))]))
+
+
+register(
+    Format(
+        "image",
+        _suffixes(),
+        _read,
+        options=("size",),
+        writer=lambda path, chunks, shape, rate, header: write_pixels(path, chunks, (shape[0], shape[1]), header),
+        check=check_format,
+        numbers=holds_numbers,
+        claims=is_still_image,
+    )
+)

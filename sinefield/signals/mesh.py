@@ -1,4 +1,4 @@
-"""Triangle meshes: queries, distances between them, and writing."""
+"""Triangle meshes: distances, topology, and writing."""
 
 from __future__ import annotations
 
@@ -7,44 +7,65 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from numpy.typing import NDArray
 
 from sinefield.errors import InputError
+from sinefield.extras import extra
 from sinefield.files import atomic
-from sinefield.metrics import Array
+
+MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
+"""Suffixes of mesh files."""
 
 CLOSE = 1e-3
-"""Of the diagonal: what counts as close in an F-score."""
+"""Largest distance that counts as a match in the F-score, relative to the diagonal."""
+
+
+class Mesh(NamedTuple):
+    """Triangle mesh.
+
+    Attributes:
+        vertices: Vertices (v, 3), in the user's units.
+        faces: Indices of three vertices for each triangle (f, 3), counterclockwise as seen from outside.
+        normals: Outward unit normals of the vertices (v, 3); None if unknown.
+    """
+
+    vertices: Float64[np.ndarray, "v 3"]
+    faces: Int64[np.ndarray, "f 3"]
+    normals: Float64[np.ndarray, "v 3"] | None = None
 
 
 def surface_distances(
     mesh: Mesh, reference: Mesh, diagonal: float, *, points: int = 100_000, seed: int = 0
 ) -> dict[str, float]:
-    """How close two surfaces are, by points drawn from each by area and the exact nearest points on the other.
+    """Compare two surfaces by the distances of random points on each to the nearest points on the other.
 
     Args:
-        mesh, truth: triangles.
-        diagonal: of the box around the truth, of which distances are shares.
-        points: how many are drawn from each.
-        seed: of these.
+        mesh: Triangles to evaluate.
+        reference: Triangles to compare with.
+        diagonal: Diagonal of the bounding box of the reference; all distances are relative to it.
+        points: Number of points to sample from each mesh, uniformly by area.
+        seed: Seed of the points.
 
     Returns:
-        accuracy: the mean distance from the mesh to the truth.
-        completeness: that from the truth to the mesh.
-        chamfer: the mean of both.
-        hausdorff: the largest distance of either.
-        f_score: the harmonic mean of the shares of both that are within 0.1% of the diagonal.
-        normal_consistency: the mean cosine between the normals of points and of those nearest to them.
+        Dictionary with these entries:
+        accuracy: Mean distance from the mesh to the reference.
+        completeness: Mean distance from the reference to the mesh.
+        chamfer: Mean of accuracy and completeness.
+        hausdorff: Largest distance in both directions.
+        f_score: Harmonic mean of the fractions of points on each surface within `CLOSE` of the other.
+        normal_consistency: Mean cosine of the angle between the normals at a point and at the nearest point.
     """
-    from trimesh import Trimesh
-    from trimesh.sample import sample_surface
+    with extra("shape"):
+        from trimesh import Trimesh
+        from trimesh.sample import sample_surface
 
     distances, cosines = [], []
     for one, other in ((mesh, reference), (reference, mesh)):
         triangles = Trimesh(one.vertices, one.faces, process=False)
-        drawn, on = sample_surface(triangles, points, seed=seed)
-        distance, normals = distances_to_mesh(drawn, other)
+        sampled, faces = sample_surface(triangles, points, seed=seed)
+        distance, normals = distances_to_mesh(sampled, other)
         distances.append(distance / diagonal)
-        cosines.append((triangles.face_normals[on] * normals).sum(axis=1))
+        cosines.append((triangles.face_normals[faces] * normals).sum(axis=1))
     precision, recall = (float((each <= CLOSE).mean()) for each in distances)
     accuracy, completeness = (float(each.mean()) for each in distances)
     return {
@@ -57,42 +78,27 @@ def surface_distances(
     }
 
 
-def distances_to_mesh(points: Array, mesh: Mesh) -> tuple[Array, Array]:
-    """The distances (n,) from points (n, 3) to a mesh, and the normals (n, 3) of the triangles that are nearest."""
-    import igl  # type: ignore[import-untyped]
-    from trimesh import Trimesh
+def distances_to_mesh(points: NDArray[Any], mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the distances (n,) from points (n, 3) to a mesh, and the normals (n, 3) of the nearest triangles."""
+    with extra("shape"):
+        import igl
+        from trimesh import Trimesh
 
     squared, nearest, _ = igl.point_mesh_squared_distance(points, mesh.vertices, mesh.faces)
     return np.sqrt(squared), Trimesh(mesh.vertices, mesh.faces, process=False).face_normals[nearest]
 
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
-
-
-class Mesh(NamedTuple):
-    """Triangles in space.
-
-    Attributes:
-        vertices: (v, 3), in the user's units.
-        faces: three vertices each (f, 3), counterclockwise as seen from outside.
-        normals: of the vertices, unit length, outwards (v, 3); None where they are not known.
-    """
-
-    vertices: Float64[np.ndarray, "v 3"]
-    faces: Int64[np.ndarray, "f 3"]
-    normals: Float64[np.ndarray, "v 3"] | None = None
-
-
 def watertight(mesh: Mesh) -> bool:
-    """Whether a mesh has an inside: no holes, and all triangles turned one way."""
-    from trimesh import Trimesh
+    """Return whether a mesh encloses a volume: it has no holes, and its triangles have consistent orientation."""
+    with extra("shape"):
+        from trimesh import Trimesh
 
-    made = Trimesh(mesh.vertices, mesh.faces, process=False)
-    return bool(made.is_watertight and made.is_winding_consistent)
+    triangles = Trimesh(mesh.vertices, mesh.faces, process=False)
+    return bool(triangles.is_watertight and triangles.is_winding_consistent)
 
 
 def count_components(mesh: Mesh) -> int:
-    """How many connected pieces a mesh has."""
+    """Return the number of connected components of a mesh."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -106,19 +112,23 @@ def write_mesh(path: Path, mesh: Mesh) -> None:
     """Write a mesh with the normals of its vertices, in the format that the suffix names.
 
     Raises:
-        InputError: another suffix, or a file that cannot be written.
+        InputError: The suffix is not in `MESH_SUFFIXES`, or the path cannot be written.
     """
-    from trimesh import Trimesh
-    from trimesh.exchange.export import export_mesh
-
     check_mesh(path)
-    made = Trimesh(mesh.vertices, mesh.faces, vertex_normals=mesh.normals, process=False)
+    with extra("shape"):
+        from trimesh import Trimesh
+        from trimesh.exchange.export import export_mesh
+
+    triangles = Trimesh(mesh.vertices, mesh.faces, vertex_normals=mesh.normals, process=False)
+    suffix = path.suffix.lower()
     options: dict[str, Any] = {".ply": {"vertex_normal": True}, ".obj": {"include_normals": True}}
     with atomic(path) as temporary:
-        export_mesh(made, str(temporary), file_type=path.suffix.lower()[1:], **options.get(path.suffix.lower(), {}))
+        export_mesh(triangles, str(temporary), file_type=suffix[1:], **options.get(suffix, {}))
 
 
 def check_mesh(path: Path) -> None:
-    """Raise InputError unless a mesh can be written under this name."""
+    """Raise InputError unless a mesh can be written to this path."""
     if path.suffix.lower() not in MESH_SUFFIXES:
         raise InputError(f"{path.name}: a mesh is written as {', '.join(MESH_SUFFIXES)}")
+    with extra("shape"):
+        import trimesh  # noqa: F401

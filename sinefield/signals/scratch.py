@@ -1,4 +1,4 @@
-"""Samples on disk: decoded once, into a file without a name, or where they are; read where they are needed."""
+"""Samples that are too large for memory: decoded into a temporary file and memory-mapped."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from numpy.typing import NDArray
 from sinefield.errors import InputError
 
 LARGE = 2**26
-"""More samples than these are left on disk."""
+"""Number of samples above which they stay on disk."""
 
 
 def spill_to_disk(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
-    """Consecutive blocks (n, …) as one array on disk, memory-mapped and read-only; the file goes with the array.
+    """Write consecutive blocks (n, …) to a temporary file and return it as one read-only memory-mapped array.
 
-    What of it is in memory is for the system to decide, so that a recording may be larger than that.
+    The operating system decides which parts are in memory, so the samples may be larger than the memory. The file is
+    deleted with the array.
+
+    Args:
+        blocks: Arrays that agree in all axes but the first.
+        name: Name of the data in error messages.
 
     Raises:
-        InputError: no blocks, or no room for them.
+        InputError: There are no samples, or no room for them on disk.
     """
     count, first = 0, None
-    # the array keeps the file open, which has no name by which it could be left behind
+    # the file has no name and is deleted when the array closes it, even if the process is killed
     with tempfile.TemporaryFile(prefix="sinefield-") as file:
         try:
             for block in blocks:
@@ -46,9 +51,15 @@ def spill_to_disk(blocks: Iterable[NDArray[Any]], name: str) -> NDArray[Any]:
 
 
 def check_room(size: int, name: str, folder: str | Path | None = None) -> None:
-    """Raise InputError unless so many bytes fit a folder; that of temporary files unless given."""
+    """Raise InputError unless a folder has room for a file.
+
+    Args:
+        size: Size of the file, in bytes.
+        name: Name of the file in error messages.
+        folder: Folder to check (default: the folder of temporary files).
+    """
     place = tempfile.gettempdir() if folder is None else folder
     free = shutil.disk_usage(place).free
     if size > free:
-        remedy = "set TMPDIR to a folder with more room" if folder is None else "write it elsewhere"
-        raise InputError(f"{name} takes {size / 1e9:.1f} GB, and {place} has room for {free / 1e9:.1f}; {remedy}")
+        remedy = "set TMPDIR to a folder with more room" if folder is None else "write it to another disk"
+        raise InputError(f"{name} takes {size / 1e9:.1f} GB, and {place} has room for {free / 1e9:.1f} GB; {remedy}")

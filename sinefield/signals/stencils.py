@@ -1,4 +1,4 @@
-"""Derivatives of samples, estimated from their neighbours."""
+"""Finite-difference derivatives of samples on a grid."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ from sinefield.signals.signal import Header, Signal, check_finite
 
 Array = NDArray[Any]
 
+Stencil = Callable[[Array, int], Array]
+"""Function of values (*shape, channels) and an axis that returns the derivative, for a step of 1."""
+
 
 def estimate_gradient(signal: Signal, stencil: str = "sobel") -> Signal:
-    """∂/∂xₖ of a signal's samples per unit of coordinate, as a signal of c · d channels on [-span/2, span/2].
+    """Estimate the gradient ∂/∂xₖ of a signal, per unit of the coordinates.
 
     Args:
-        signal: on a regular grid.
-        stencil: "sobel" (the paper's, smoothed across), "central" (second order) or "fourth" (fourth order).
+        signal: Signal on a regular grid.
+        stencil: "sobel" (the paper's, smoothed along the other axes), "central" (second order) or "fourth" (fourth
+            order).
+
+    Returns:
+        Signal with c · d channels, whose value range is [-r/2, r/2] for values that span r.
 
     Raises:
-        InputError: an unknown stencil.
+        InputError: The stencil is unknown.
 
     >>> from sinefield.signals import from_array
     >>> slope = estimate_gradient(from_array(np.arange(6.0).reshape(2, 3)), "central")
@@ -41,23 +48,31 @@ def estimate_gradient(signal: Signal, stencil: str = "sobel") -> Signal:
 
 
 def estimate_laplacian(signal: Signal, stencil: str = "cross") -> Signal:
-    """Σₖ ∂²/∂xₖ² of a signal's samples, as a signal of c channels on [-span/2, span/2].
+    """Estimate the Laplacian Σₖ ∂²/∂xₖ² of a signal, per squared unit of the coordinates.
 
     Args:
+        signal: Signal on a regular grid.
         stencil: "cross" (the paper's, second order) or "fourth" (fourth order).
 
+    Returns:
+        Signal with c channels, whose value range is [-r/2, r/2] for values that span r.
+
     Raises:
-        InputError: an unknown stencil.
+        InputError: The stencil is unknown.
     """
     parts = [
-        _pick(_SECONDS, stencil)(signal.values.astype(np.float64), axis) / step**2
+        _pick(_SECOND_DERIVATIVES, stencil)(signal.values.astype(np.float64), axis) / step**2
         for axis, step in enumerate(signal.header.step)
     ]
     return _derived(signal, np.sum(parts, axis=0), f"Laplacian of {signal.name}")
 
 
 def differences(signal: Signal, axis: int) -> Signal:
-    """What neighbours along an axis differ by, per unit of coordinate, as a signal on the points half way between them.
+    """Return the differences of neighbors along an axis, per unit of the coordinate, at the points halfway between.
+
+    Args:
+        signal: Signal on a regular grid.
+        axis: Axis of the differences.
 
     >>> from sinefield.signals import from_array
     >>> slope = differences(from_array(np.array([0.0, 1.0, 4.0]), origin=(10,), step=(0.5,)), 0)
@@ -65,26 +80,33 @@ def differences(signal: Signal, axis: int) -> Signal:
     ([[2.0], [6.0]], (10.0,), (0.5,))
     """
     domain, step = signal.header.domain, signal.header.step[axis]
-    inner = tuple(step / 2 if k == axis else 0.0 for k in range(domain.dim))
-    between = replace(
+    margin = tuple(step / 2 if k == axis else 0.0 for k in range(domain.dim))
+    halfway = replace(
         domain,
-        lower=tuple(map(operator.add, domain.lower, inner)),
-        upper=tuple(map(operator.sub, domain.upper, inner)),
+        lower=tuple(map(operator.add, domain.lower, margin)),
+        upper=tuple(map(operator.sub, domain.upper, margin)),
     )
     values = np.diff(signal.values.astype(np.float64), axis=axis) / step
-    return _derived(signal, values, f"differences of {signal.name}", between)
+    return _derived(signal, values, f"differences of {signal.name}", halfway)
 
 
 def weighted_sum(one: Signal, other: Signal, share: float) -> Signal:
-    """share · one + (1 - share) · other, sample by sample."""
+    """Return share · one + (1 - share) · other for two signals on the same grid."""
     values = share * one.values.astype(np.float64) + (1 - share) * other.values
     return _derived(one, values, f"mix of {one.name} and {other.name}")
 
 
 def line_integrals(gradient: Signal, dim: int) -> list[Signal]:
-    """The integrals of an estimated gradient along each axis from its first sample (trapezoidal).
+    """Integrate a gradient along each axis from the first sample, by the trapezoidal rule.
 
-    Along a line of axis k, Φ(b) - Φ(a) = ∫ ∂ₖΦ: what a gradient says about points far from each other.
+    Along a line of axis k, Φ(b) - Φ(a) = ∫ ∂ₖΦ, so the integrals give differences between distant points.
+
+    Args:
+        gradient: Signal with c · d channels, as `estimate_gradient` returns it.
+        dim: Number of axes d.
+
+    Returns:
+        Signal with c channels for each axis.
     """
     values = gradient.values.reshape(*gradient.header.shape, -1, dim)
     parts = []
@@ -100,7 +122,7 @@ def line_integrals(gradient: Signal, dim: int) -> list[Signal]:
 def _derived(
     signal: Signal, values: Array, name: str, domain: Domain | None = None, span: float | None = None
 ) -> Signal:
-    """A signal whose channels share one symmetric range, as wide as that of the values unless a span is given."""
+    """A signal whose channels have the range [-span/2, span/2]; the default is the span of the values."""
     check_finite(values, name)
     half = (float(np.ptp(values)) if span is None else span) / 2 or 1.0
     channels = tuple(f"c{k}" for k in range(values.shape[-1]))
@@ -116,14 +138,14 @@ def _derived(
     return Signal(values, header, name)
 
 
-def _pick(stencils: dict[str, Callable[[Array, int], Array]], name: str) -> Callable[[Array, int], Array]:
+def _pick(stencils: dict[str, Stencil], name: str) -> Stencil:
     if name not in stencils:
-        raise InputError(f"there is no stencil {name!r}; choose from {', '.join(stencils)}")
+        raise InputError(f"unknown stencil {name!r}; choose from {', '.join(stencils)}")
     return stencils[name]
 
 
 def _sobel(values: Array, axis: int) -> Array:
-    """Central differences smoothed by (1, 2, 1)/4 along the other axes; scipy's filter is 2 · 4ᵈ⁻¹ times that."""
+    """Central differences smoothed by (1, 2, 1)/4 along the other axes; the filter of SciPy is 2 · 4ᵈ⁻¹ times that."""
     from scipy.ndimage import sobel
 
     dim = values.ndim - 1
@@ -132,7 +154,9 @@ def _sobel(values: Array, axis: int) -> Array:
     return smoothed
 
 
-def _along(weights: list[float]) -> Callable[[Array, int], Array]:
+def _correlation(weights: list[float]) -> Stencil:
+    """The stencil with these weights along the axis."""
+
     def apply(values: Array, axis: int) -> Array:
         from scipy.ndimage import correlate1d
 
@@ -141,12 +165,12 @@ def _along(weights: list[float]) -> Callable[[Array, int], Array]:
     return apply
 
 
-_GRADIENTS: dict[str, Callable[[Array, int], Array]] = {
+_GRADIENTS: dict[str, Stencil] = {
     "sobel": _sobel,
-    "central": _along([-1 / 2, 0, 1 / 2]),
-    "fourth": _along([1 / 12, -2 / 3, 0, 2 / 3, -1 / 12]),
+    "central": _correlation([-1 / 2, 0, 1 / 2]),
+    "fourth": _correlation([1 / 12, -2 / 3, 0, 2 / 3, -1 / 12]),
 }
-_SECONDS: dict[str, Callable[[Array, int], Array]] = {
-    "cross": _along([1, -2, 1]),
-    "fourth": _along([-1 / 12, 4 / 3, -5 / 2, 4 / 3, -1 / 12]),
+_SECOND_DERIVATIVES: dict[str, Stencil] = {
+    "cross": _correlation([1, -2, 1]),
+    "fourth": _correlation([-1 / 12, 4 / 3, -5 / 2, 4 / 3, -1 / 12]),
 }

@@ -1,4 +1,4 @@
-"""Surfaces: point clouds and meshes ⇄ `Surface`, a signal whose value, the signed distance, is zero at its samples."""
+"""Surfaces: meshes and point clouds as signals whose value, the signed distance, is zero at all samples."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ from torch import Tensor
 
 from sinefield.domain import Domain
 from sinefield.errors import InputError, one_line
+from sinefield.extras import extra
 from sinefield.files import check_input
 from sinefield.signals.array import real_numbers
+from sinefield.signals.formats import Format, register
 from sinefield.signals.mesh import MESH_SUFFIXES, Mesh, watertight
 from sinefield.signals.signal import Header, Signal, check_finite
 
 SURFACE_SUFFIXES = (*MESH_SUFFIXES, ".xyz")
+"""Suffixes of mesh and point cloud files."""
 
+MARGIN = 0.1
+"""Margin of the domain around a surface, relative to the longest side of its bounding box."""
 
-MARGIN, CELLS, SAMPLES, FLAT = 0.1, 128, 200_000, 1e-6
-"""Around a surface, a share of its longest side; cells along the longest side of its box, unless said otherwise; points
-that are drawn from a mesh; and the thickness beside the length below which points count as a plane."""
+CELLS = 128
+"""Default number of cells along the longest side of the domain."""
+
+SAMPLES = 200_000
+"""Default number of points that are sampled from a mesh."""
+
+FLAT = 1e-6
+"""Ratio of the smallest to the largest extent of points below which they are taken to lie in a plane."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class Surface(Signal):
     """Points on a surface; their value, the signed distance, is zero.
 
     Attributes:
-        normals: outwards, of unit length or zero where one is not known (n, 3); None without any.
-        mesh: what the points were drawn from.
+        normals: Outward unit normals (n, 3), with zeros for unknown ones; None if all are unknown.
+        mesh: Mesh that the points were sampled from; None for a point cloud.
     """
 
     normals: NDArray[np.float64] | None = None
@@ -41,13 +51,13 @@ class Surface(Signal):
 
     @property
     def points(self) -> NDArray[np.float64]:
-        """(n, 3), in the user's units."""
+        """Points (n, 3), in the user's units."""
         assert self.coords is not None
         return self.coords
 
     @property
     def diagonal(self) -> float:
-        """Of the box around the surface: what distances are compared with."""
+        """Diagonal of the bounding box of the surface, which errors are relative to."""
         corners = self.points if self.mesh is None else self.mesh.vertices
         return float(np.linalg.norm(np.ptp(corners, axis=0)))
 
@@ -55,26 +65,27 @@ class Surface(Signal):
 def from_point_cloud(
     points: ArrayLike | Tensor, normals: ArrayLike | Tensor | None = None, *, name: str = "cloud"
 ) -> Surface:
-    """A point cloud as a surface; its domain is the box around it and a tenth of its longest side.
+    """Return a point cloud as a surface; the domain is its bounding box plus a margin of 10% of the longest side.
 
     Args:
-        points: (n, 3), in the user's units. Points that come again are left out, with a warning.
-        normals: outwards (n, 3), of any length. A point whose normal is zero counts by its place alone.
-        name: for messages and figures.
+        points: Points (n, 3), in the user's units. Repeated points are removed, with a warning.
+        normals: Outward normals (n, 3) of any length; zeros for unknown ones (default: all unknown).
+        name: Name for messages and figures.
 
     Raises:
-        InputError: fewer than four points, points in a plane, other shapes, NaN or infinity, normals that are all zero.
+        InputError: There are fewer than four points, the points lie in a plane, an array has another shape or holds
+            NaN or infinity, or all normals are zero.
 
-    >>> from_cloud([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]).header.domain.upper
+    >>> from_point_cloud([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]).header.domain.upper
     (1.1, 1.1, 1.1)
     """
     coords = _triples(points, f"the points of {name}")
     directions = None if normals is None else _triples(normals, f"the normals of {name}")
     if directions is not None and len(directions) != len(coords):
-        raise InputError(f"{name} has {len(coords)} points and {len(directions)} normals; each point needs its own")
+        raise InputError(f"{name} has {len(coords)} points and {len(directions)} normals; each point needs a normal")
     first = np.sort(np.unique(coords, axis=0, return_index=True)[1])
-    if again := len(coords) - len(first):
-        warnings.warn(f"{again} of {len(coords)} points of {name} come again and are left out", stacklevel=2)
+    if repeated := len(coords) - len(first):
+        warnings.warn(f"{repeated} of {len(coords)} points of {name} are repeated and are removed", stacklevel=2)
         coords, directions = coords[first], None if directions is None else directions[first]
     if len(coords) < 4:
         raise InputError(f"{name} has {len(coords)} of the four or more points that are needed")
@@ -85,8 +96,8 @@ def from_point_cloud(
         length = np.linalg.norm(directions, axis=1, keepdims=True)
         if not length.any():
             raise InputError(f"the normals of {name} are all zero; leave them out")
-        if zero := int((length == 0).sum()):
-            warnings.warn(f"{zero} normals of {name} are zero; these points count by their place alone", stacklevel=2)
+        if unknown := int((length == 0).sum()):
+            warnings.warn(f"{unknown} normals of {name} are zero and are ignored", stacklevel=2)
         directions = directions / np.where(length > 0, length, 1)
     return _surface(coords, directions, None, name)
 
@@ -94,109 +105,119 @@ def from_point_cloud(
 def from_mesh(
     vertices: ArrayLike | Tensor, faces: ArrayLike, *, points: int = SAMPLES, seed: int = 0, name: str = "mesh"
 ) -> Surface:
-    """Points drawn from the triangles of a mesh, by their area, with the triangles' normals.
+    """Sample points from the triangles of a mesh, uniformly by area, with the normals of the triangles.
 
     Args:
-        vertices: (v, 3), in the user's units; those at one place are taken as one.
-        faces: three vertices each (f, 3), counterclockwise as seen from outside. A watertight mesh that is inside out
-            is turned; where neighbours do not agree, the normals are left out, with a warning.
-        points: how many to draw.
-        seed: of the points.
-        name: for messages and figures.
+        vertices: Vertices (v, 3), in the user's units; those at the same position are merged.
+        faces: Indices of three vertices for each triangle (f, 3), counterclockwise as seen from outside. A watertight
+            mesh with inward normals is inverted; if orientations are inconsistent, the normals are left out, with a
+            warning.
+        points: Number of points to sample.
+        seed: Seed of the points.
+        name: Name for messages and figures.
 
     Raises:
-        InputError: no triangle with an area, indices of vertices that are not there, other shapes, NaN or infinity.
+        InputError: No triangle has an area, an index is out of range, an array has another shape or holds NaN or
+            infinity, or fewer than four points are requested.
     """
-    from trimesh import Trimesh
-    from trimesh.sample import sample_surface
+    with extra("shape"):
+        from trimesh import Trimesh
+        from trimesh.sample import sample_surface
 
-    corners = _triples(vertices, f"the vertices of {name}")
-    triangles = real_numbers(faces, f"the faces of {name}")
-    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "ui":
-        raise InputError(
-            f"the faces of {name} are {triangles.shape} {triangles.dtype}; (f, 3) whole numbers are needed"
-        )
+    corners, triangles = _triples(vertices, f"the vertices of {name}"), _triangles(faces, name)
     if len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(corners):
-        raise InputError(f"the faces of {name} name vertices that are not there; it has {len(corners)}")
+        raise InputError(f"the faces of {name} have indices of vertices that are not there; it has {len(corners)}")
     if not points >= 4:
-        raise InputError(f"four or more points are needed of {name}; {points} were asked for")
+        raise InputError(f"{points} points of {name} were requested; four or more are needed")
     mesh = Trimesh(corners, triangles, process=True, validate=True)
     if not len(mesh.faces) or not mesh.area > 0:
         raise InputError(f"{name} has no triangle with an area")
     if mesh.is_watertight and mesh.is_winding_consistent and mesh.volume < 0:
         mesh.invert()
-    drawn, which = sample_surface(mesh, points, seed=seed)
-    oriented = bool(mesh.is_winding_consistent)
-    if not oriented:
-        warnings.warn(f"the triangles of {name} are not turned one way, so their normals are left out", stacklevel=2)
-    surface = from_point_cloud(drawn, mesh.face_normals[which] if oriented else None, name=name)
+    sampled, indices = sample_surface(mesh, points, seed=seed)
+    consistent = bool(mesh.is_winding_consistent)
+    if not consistent:
+        warnings.warn(f"the triangles of {name} are oriented inconsistently; normals are left out", stacklevel=2)
+    surface = from_point_cloud(sampled, mesh.face_normals[indices] if consistent else None, name=name)
     return replace(surface, mesh=Mesh(np.array(mesh.vertices), np.array(mesh.faces, np.int64)))
 
 
 def read_surface(path: str | Path, *, points: int | None = None, seed: int = 0) -> Surface:
-    """A mesh (.ply, .obj, .stl, .off, .glb), or a point cloud (.ply, .obj, .xyz or .npz), with or without normals.
+    """Read a mesh (.ply, .obj, .stl, .off, .glb) or a point cloud (.ply, .obj, .xyz, .npz).
 
-    An .xyz holds x y z, or x y z nx ny nz, in a row; an .npz an array "points" (n, 3) and perhaps "normals" (n, 3).
+    A row of an .xyz file holds x y z or x y z nx ny nz. An .npz file holds an array "points" (n, 3) and, optionally,
+    "normals" (n, 3).
 
     Args:
-        path: of the file.
-        points: how many to draw from a mesh.
-        seed: of these.
+        path: Path of the file.
+        points: Number of points to sample from a mesh (default: 200,000).
+        seed: Seed of the points.
 
     Raises:
-        InputError: the file is missing, empty or damaged, or what `from_mesh` and `from_cloud` raise.
+        InputError: The file is missing, empty or damaged, or `from_mesh` or `from_point_cloud` rejects its content.
     """
     path = check_input(Path(path))
     match path.suffix.lower():
         case ".xyz":
-            vertices, normals, faces = *_rows(path), None
+            vertices, normals, faces = *_read_xyz(path), None
         case ".npz":
-            vertices, normals, faces = *_named(path), None
+            vertices, normals, faces = *_read_npz(path), None
         case _:
-            vertices, normals, faces = _loaded(path)
+            vertices, normals, faces = _read_with_trimesh(path)
     if faces is not None:
         return from_mesh(vertices, faces, points=SAMPLES if points is None else points, seed=seed, name=path.stem)
     if points is not None:
-        raise InputError(f"{path} is a point cloud, whose points are all taken; points to draw are for a mesh")
+        raise InputError(f"{path} is a point cloud, of which all points are used; points applies to a mesh")
     return from_point_cloud(vertices, normals, name=path.stem)
 
 
-def holds_cloud(path: Path) -> bool:
-    """Whether an .npz holds a point cloud rather than an array."""
+def holds_point_cloud(path: Path) -> bool:
+    """Return whether a file is an .npz with an array "points", which is read as a point cloud and not as an array."""
     if path.suffix.lower() != ".npz":
         return False
     try:
         with np.load(path) as file:
             return "points" in file.files
-    except Exception:  # whoever reads it says what is wrong
+    except Exception:  # the reader of arrays reports what is wrong
         return False
 
 
 def signed_distances(surface: Surface, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, " n"]:
-    """The distances from points to a watertight mesh, negative inside of it.
+    """Return the distances from points to a watertight mesh, negative inside.
+
+    Args:
+        surface: Surface with a mesh.
+        points: Points (n, 3), in the user's units.
 
     Raises:
-        InputError: no mesh, or one with holes, which has no inside.
+        InputError: The surface is a point cloud, or its mesh has holes.
 
-    Source: Barill et al., "Fast Winding Numbers for Soups and Clouds", 2018, in libigl.
+    Source: Barill et al., "Fast Winding Numbers for Soups and Clouds", 2018, as implemented in libigl.
     """
-    import igl  # type: ignore[import-untyped]
+    with extra("shape"):
+        import igl
 
     if surface.mesh is None:
-        raise InputError(f"{surface.name} is a point cloud; signed distances are to a watertight mesh")
+        raise InputError(f"{surface.name} is a point cloud; signed distances need a watertight mesh")
     if not watertight(surface.mesh):
-        raise InputError(f"{surface.name} has holes, so nothing says what is inside; fit its surface instead")
+        raise InputError(f"{surface.name} has holes, so its inside is undefined; fit its surface instead")
     kind = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
     return np.asarray(igl.signed_distance(points, surface.mesh.vertices, surface.mesh.faces, sign_type=kind)[0])
 
 
 def distances_around(surface: Surface, count: int, *, seed: int = 0) -> Signal:
-    """Signed distances to a mesh as scattered samples: half of them near it, half anywhere in its box.
+    """Sample signed distances to a mesh at scattered points: half of them near the surface, half in the whole domain.
 
-    Near means up to a tenth of half the box, on all scales alike.
+    The offsets of the points near the surface are normally distributed. Their standard deviations are log-uniform from
+    1e-4 to 0.1 times half the longest side of the domain.
+
+    Args:
+        surface: Surface with a watertight mesh.
+        count: Number of points.
+        seed: Seed of the points.
 
     Raises:
-        InputError: as for `signed_distances`.
+        InputError: The surface is a point cloud, or its mesh has holes.
     """
     random, domain, half = np.random.default_rng((seed, 0xD15)), surface.header.domain, surface.header.high[0]
     x = domain.lower + random.random((count, 3)) * np.subtract(domain.upper, domain.lower)
@@ -220,6 +241,7 @@ def _surface(points: NDArray[np.float64], normals: NDArray[np.float64] | None, m
 
 
 def _triples(values: ArrayLike | Tensor, name: str) -> NDArray[np.float64]:
+    """Finite real numbers (n, 3)."""
     array = real_numbers(values, name).astype(np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
         raise InputError(f"{name} have the shape {array.shape}; (n, 3) is needed")
@@ -227,9 +249,20 @@ def _triples(values: ArrayLike | Tensor, name: str) -> NDArray[np.float64]:
     return array
 
 
-def _rows(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+def _triangles(faces: ArrayLike, name: str) -> NDArray[Any]:
+    """Indices of vertices (f, 3)."""
+    triangles = real_numbers(faces, f"the faces of {name}")
+    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "ui":
+        raise InputError(
+            f"the faces of {name} are {triangles.dtype} of shape {triangles.shape}; whole numbers (f, 3) are needed"
+        )
+    return triangles
+
+
+def _read_xyz(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """The points and, if there are any, the normals in a text file."""
     try:
-        with warnings.catch_warnings():  # of an empty file, which is said below
+        with warnings.catch_warnings():  # about an empty file, which is an error below
             warnings.simplefilter("ignore", UserWarning)
             table = np.loadtxt(path, ndmin=2)
     except (ValueError, UnicodeDecodeError) as error:
@@ -239,34 +272,39 @@ def _rows(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     return table[:, :3], table[:, 3:] if table.shape[1] == 6 else None
 
 
-def _named(path: Path) -> tuple[Any, Any]:
+def _read_npz(path: Path) -> tuple[Any, Any]:
+    """The points and, if there are any, the normals in an .npz file."""
     try:
         with np.load(path) as file:
             return file["points"], file["normals"] if "normals" in file.files else None
-    except Exception as error:  # a damaged file can fail anywhere in a decoder
+    except Exception as error:  # decoders raise many types of errors for damaged files
         raise InputError(f'{path} holds no array "points" that can be read: {one_line(error)}') from error
 
 
-def _loaded(path: Path) -> tuple[Any, Any, Any]:
-    """Vertices, normals of a cloud, and the faces of a mesh."""
-    import trimesh
+def _read_with_trimesh(path: Path) -> tuple[Any, Any, Any]:
+    """The vertices, the normals of a point cloud, and the faces of a mesh."""
+    with extra("shape"):
+        import trimesh
 
     try:
-        found = trimesh.load_scene(path, process=False).to_geometry()
-    except Exception as error:  # a damaged file can fail anywhere in a decoder
+        geometry = trimesh.load_scene(path, process=False).to_geometry()
+    except Exception as error:  # decoders raise many types of errors for damaged files
         raise InputError(f"{path} is no mesh or point cloud, or is damaged ({one_line(error)})") from error
-    vertices = np.asarray(getattr(found, "vertices", ()))
+    vertices = np.asarray(getattr(geometry, "vertices", ()))
     if not len(vertices):
         raise InputError(f"{path} holds no points, or is no {path.suffix.lower()} file")
-    if isinstance(found, trimesh.Trimesh) and len(found.faces):
-        return vertices, None, found.faces
-    return vertices, _of_ply(found), None
+    if isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
+        return vertices, None, geometry.faces
+    return vertices, _normals_of_cloud(geometry), None
 
 
-def _of_ply(cloud: Any) -> NDArray[np.float64] | None:
-    """The normals of a cloud, which trimesh leaves where it found them."""
+def _normals_of_cloud(cloud: Any) -> NDArray[np.float64] | None:
+    """The normals of a point cloud in a .ply file, which trimesh keeps only in the raw data."""
     data = cloud.metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
     names = ("nx", "ny", "nz")
     if not set(names) <= set(data.dtype.names if isinstance(data, np.ndarray) else data):
         return None
     return np.stack([np.asarray(data[name], np.float64).reshape(-1) for name in names], axis=-1)
+
+
+register(Format("shape", SURFACE_SUFFIXES, read_surface, options=("points",), claims=holds_point_cloud))

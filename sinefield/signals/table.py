@@ -1,4 +1,4 @@
-"""Tables of scattered samples: CSV and Parquet."""
+"""Tables of scattered samples: CSV, TSV and Parquet."""
 
 from __future__ import annotations
 
@@ -15,51 +15,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.errors import InputError, one_line
+from sinefield.extras import extra
 from sinefield.files import atomic, check_input
-from sinefield.signals.points import from_points, seconds
-from sinefield.signals.signal import Signal
+from sinefield.signals.formats import Format, register
+from sinefield.signals.points import from_points, to_seconds
+from sinefield.signals.signal import Header, Signal
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
-
+"""Suffixes of tables."""
 
 _INDEX = ("", "__index_level_0__")
-"""What pandas calls the numbers of the rows."""
+"""Names that pandas gives to the column of row numbers."""
 
 
 def read_points(
     path: str | Path, coordinates: Sequence[str] | None = None, values: Sequence[str] | None = None
 ) -> Signal:
-    """The samples in a table, one in a row: CSV (separated by commas, semicolons or tabs) or Parquet.
+    """Read scattered samples from a table with one sample per row.
 
-    Times and dates become seconds since 1970 (UTC unless they say otherwise). A CSV whose first row is all numbers
-    and times has no header; its columns are called x0, x1, … and the last one value. A column without a name, or
-    called as pandas calls its index, is taken only where it is named.
+    A table is Parquet or CSV separated by commas, semicolons or tabs. Times and dates are converted to seconds since
+    1970 (UTC unless they have a time zone). A CSV file whose first row consists of numbers and times has no header; its
+    columns are named x0, x1, …, value. A column without a name, or with the name of the index of pandas, is ignored
+    unless it is selected.
 
     Args:
-        path: of the table.
-        coordinates: the columns with the coordinates, which name the axes.
-        values: the columns with the values, which name the channels. If only one of the two is given, the other is
-            all other columns of numbers; if neither, the values are the last column and the coordinates all before it.
+        path: Path of the table.
+        coordinates: Columns with the coordinates; their names become those of the axes. Default: the other columns of
+            numbers and times, or all columns but the last if `values` is not given either.
+        values: Columns with the values; their names become those of the channels. Default: the other columns of
+            numbers, or the last column if `coordinates` is not given either.
 
     Raises:
-        InputError: the file is missing, empty or no table, lacks a column or a cell, has text where a number is
-            needed, or what `from_points` raises.
+        InputError: The file is missing, empty or not a table, a column or cell is missing, a cell holds text instead of
+            a number, or `from_points` rejects the samples.
     """
     table = _open(Path(path), lambda count: [*(f"x{k}" for k in range(count - 1)), "value"])
-    where, what = _roles(table, coordinates, values)
-    coords = np.stack([table.numbers(name) for name in where], axis=-1)
-    found = np.stack([table.numbers(name) for name in what], axis=-1)
-    units = tuple("s" if table.is_time(name) else "" for name in where)
-    return from_points(coords, found, axes=where, units=units, channels=what, name=table.path.stem)
+    axes, channels = _select_columns(table, coordinates, values)
+    x = np.stack([table.numbers(name) for name in axes], axis=-1)
+    y = np.stack([table.numbers(name) for name in channels], axis=-1)
+    units = tuple("s" if table.is_time(name) else "" for name in axes)
+    return from_points(x, y, axes=axes, units=units, channels=channels, name=table.path.stem)
 
 
 def read_coordinates(path: str | Path, axes: Sequence[str]) -> NDArray[np.float64]:
-    """The coordinates (n, d) in the columns of a table that are called as the axes are.
+    """Read coordinates (n, d) from the columns of a table that have the names of the axes.
 
-    Without a header, the first d columns are taken in their order.
+    In a table without a header, they are the first d columns.
+
+    Args:
+        path: Path of the table.
+        axes: Names of the d axes.
 
     Raises:
-        InputError: as for `read_points`.
+        InputError: As for `read_points`.
     """
     table = _open(Path(path), lambda count: [*axes, *(f"column {k + 1}" for k in range(len(axes), count))][:count])
     table.check(axes)
@@ -70,32 +78,33 @@ def write_points(
     path: str | Path,
     coords: NDArray[np.float64],
     axes: Sequence[str],
-    values: Iterator[NDArray[Any]],
+    chunks: Iterator[NDArray[Any]],
     names: Sequence[str],
 ) -> None:
-    """Write places and what was found there as a table of the kind that the suffix names, piece by piece.
+    """Write scattered samples as a table, in the format that the suffix names.
 
     Args:
-        path: ends in one of `TABLE_SUFFIXES`.
-        places: coordinates (n, d).
-        axes: the names of their columns.
-        values: consecutive pieces (m, …) with as many numbers in a row as there are names.
-        names: the names of the columns of values.
+        path: Path with one of `TABLE_SUFFIXES`.
+        coords: Coordinates (n, d).
+        axes: Names of the columns of coordinates.
+        chunks: Consecutive chunks (m, …) of values, with one number per row for each name.
+        names: Names of the columns of values.
 
     Raises:
-        InputError: an unknown suffix, a name that comes twice, values that do not go with the names or the places,
-            or a file that cannot be written.
+        InputError: The suffix is unknown, a name occurs twice, the values do not match the names or the coordinates, or
+            the path cannot be written.
     """
-    import pyarrow as pa
-    from pyarrow.csv import CSVWriter, WriteOptions
-    from pyarrow.parquet import ParquetWriter
+    with extra("tables"):
+        import pyarrow as pa
+        from pyarrow.csv import CSVWriter, WriteOptions
+        from pyarrow.parquet import ParquetWriter
 
     path, columns = _check_suffix(Path(path)), [*axes, *names]
-    if twice := [name for name in columns if columns.count(name) > 1]:
-        raise InputError(f"two columns of {path} would be called {twice[0]!r}; rename one")
+    if repeated := [name for name in columns if columns.count(name) > 1]:
+        raise InputError(f"two columns of {path} would have the name {repeated[0]!r}; rename one")
     done = 0
     with atomic(path) as temporary:
-        first = next(values, np.empty(0))
+        first = next(chunks, np.empty(0))
         types = [pa.float64()] * len(axes) + [pa.from_numpy_dtype(first.dtype)] * len(names)
         schema = pa.schema(list(zip(columns, types, strict=True)))
         if path.suffix.lower() == ".parquet":
@@ -104,26 +113,31 @@ def write_points(
             options = WriteOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
             writer = CSVWriter(temporary, schema, write_options=options)
         with writer:
-            for piece in chain([first], values):
-                rows = coords[done : done + len(piece)]
-                if len(rows) < len(piece) or piece.size != len(piece) * len(names):
-                    raise InputError(f"values {piece.shape} do not go with {len(rows)} places and {len(names)} names")
-                parts = [*rows.T, *piece.reshape(len(piece), len(names)).T]
+            for chunk in chain([first], chunks):
+                rows = coords[done : done + len(chunk)]
+                if len(rows) < len(chunk) or chunk.size != len(chunk) * len(names):
+                    raise InputError(f"values {chunk.shape} do not match {len(rows)} points and {len(names)} names")
+                parts = [*rows.T, *chunk.reshape(len(chunk), len(names)).T]
                 writer.write_table(pa.table([pa.array(part) for part in parts], schema=schema))
-                done += len(piece)
+                done += len(chunk)
         if done < len(coords):
-            raise InputError(f"there are {len(coords)} places and only {done} values")
+            raise InputError(f"there are {len(coords)} points and only {done} values")
+
+
+def check_points(path: Path, header: Header) -> None:
+    """Raise InputError: a table holds values at points and not on a grid."""
+    raise InputError(f"{path.name}: a table holds values at points; give the points with --at, or use .npy for a grid")
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A table whose columns are read where they are needed.
+    """A table whose columns are read when they are needed.
 
     Attributes:
-        path: of its file.
-        types: pyarrow's type of each column, and its name.
-        first: the number of its first row, for messages.
-        column: reads the column of that number.
+        path: Path of the file.
+        types: Name and pyarrow data type of each column.
+        first: Number of the first row of data, for messages.
+        column: Function that reads the column with a given index.
     """
 
     path: Path
@@ -136,34 +150,40 @@ class _Table:
         return [name for name, _ in self.types]
 
     def check(self, names: Sequence[str]) -> None:
-        """Raise InputError unless each name is that of one column."""
+        """Raise InputError unless exactly one column has each name."""
         for name in names:
             if (count := self.names.count(name)) != 1:
-                found = "two columns" if count else "no column"
-                raise InputError(f"{self.path} has {found} {name!r}; it has {', '.join(map(repr, self.names))}")
+                problem = "two columns" if count else "no column"
+                raise InputError(f"{self.path} has {problem} {name!r}; it has {', '.join(map(repr, self.names))}")
 
     def is_time(self, name: str) -> bool:
-        from pyarrow.types import is_date, is_timestamp
+        with extra("tables"):
+            from pyarrow.types import is_date, is_timestamp
 
-        kind = dict(self.types)[name]
-        return bool(is_timestamp(kind) or is_date(kind))
+        data_type = dict(self.types)[name]
+        return bool(is_timestamp(data_type) or is_date(data_type))
 
     def is_number(self, name: str) -> bool:
-        from pyarrow.types import is_boolean, is_decimal, is_floating, is_integer
+        with extra("tables"):
+            from pyarrow.types import is_boolean, is_decimal, is_floating, is_integer
 
-        kind = dict(self.types)[name]
-        return any(is_it(kind) for is_it in (is_floating, is_integer, is_boolean, is_decimal))
+        data_type = dict(self.types)[name]
+        return any(test(data_type) for test in (is_floating, is_integer, is_boolean, is_decimal))
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """A column as finite numbers, times as seconds."""
-        with _reading(self.path):
+        """A column as finite numbers; times are converted to seconds.
+
+        Raises:
+            InputError: A cell is missing, infinite, or not a number.
+        """
+        with _table_errors(self.path):
             column = self.column(self.names.index(name))
         where = f"column {name!r} of {self.path}"
         if self.is_time(name):
-            numbers = seconds(column.to_numpy())
+            numbers = to_seconds(column.to_numpy())
         elif self.is_number(name) or column.null_count == len(column):
-            kind = column.type if str(column.type) == "float" else "float64"
-            numbers = np.asarray(column.cast(kind, safe=False).to_numpy())
+            data_type = column.type if str(column.type) == "float" else "float64"
+            numbers = np.asarray(column.cast(data_type, safe=False).to_numpy())
         else:
             cells = ((row, cell.as_py()) for row, cell in enumerate(column))
             text = ((row, str(cell)) for row, cell in cells if cell is not None)
@@ -177,13 +197,13 @@ class _Table:
         return numbers
 
 
-def _roles(
+def _select_columns(
     table: _Table, coordinates: Sequence[str] | None, values: Sequence[str] | None
 ) -> tuple[Sequence[str], Sequence[str]]:
-    """The columns with the coordinates and those with the values."""
-    named = [*(coordinates or ()), *(values or ())]
-    table.check(named)
-    others = [name for name in table.names if name not in (*named, *_INDEX)]
+    """The names of the columns with the coordinates and with the values."""
+    selected = [*(coordinates or ()), *(values or ())]
+    table.check(selected)
+    others = [name for name in table.names if name not in (*selected, *_INDEX)]
     if coordinates is None and values is None:
         coordinates, values = others[:-1], others[-1:]
     if coordinates is None:
@@ -195,15 +215,15 @@ def _roles(
             f"{table.path} needs a column of coordinates and one of values; it has {', '.join(map(repr, table.names))}"
         )
     table.check(columns := [*coordinates, *values])
-    if twice := [name for name in columns if columns.count(name) > 1]:
-        raise InputError(f"the column {twice[0]!r} is named twice")
+    if repeated := [name for name in columns if columns.count(name) > 1]:
+        raise InputError(f"the column {repeated[0]!r} is named twice")
     return coordinates, values
 
 
 def _open(path: Path, unnamed: Callable[[int], list[str]]) -> _Table:
-    """A table on disk, with names for its columns, by their number, where it has none."""
+    """Open a table; `unnamed` returns the names of the columns of a file without a header, from their number."""
     check_input(_check_suffix(path))
-    with _reading(path):
+    with _table_errors(path):
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes)")
         table, rows = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, unnamed)
@@ -213,7 +233,8 @@ def _open(path: Path, unnamed: Callable[[int], list[str]]) -> _Table:
 
 
 def _parquet(path: Path) -> tuple[_Table, int]:
-    from pyarrow.parquet import ParquetFile
+    with extra("tables"):
+        from pyarrow.parquet import ParquetFile
 
     file = ParquetFile(path)
     types = list(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
@@ -221,7 +242,8 @@ def _parquet(path: Path) -> tuple[_Table, int]:
 
 
 def _csv(path: Path, unnamed: Callable[[int], list[str]]) -> tuple[_Table, int]:
-    from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
+    with extra("tables"):
+        from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
     with path.open(encoding="utf-8-sig", newline="") as file:
         line = next((line for line in file if line.strip()), "")
@@ -247,9 +269,10 @@ def _csv(path: Path, unnamed: Callable[[int], list[str]]) -> tuple[_Table, int]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in a file that is no table, in one line."""
-    from pyarrow import ArrowException
+def _table_errors(path: Path) -> Iterator[None]:
+    """Context manager that turns the errors of a damaged table into InputError."""
+    with extra("tables"):
+        from pyarrow import ArrowException
 
     try:
         yield
@@ -261,9 +284,9 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _is_number(cell: str) -> bool:
     """Whether a cell holds a number or a time."""
-    for reads in (float, datetime.fromisoformat):
+    for parse in (float, datetime.fromisoformat):
         try:
-            reads(cell.strip())
+            parse(cell.strip())
             return True
         except ValueError:
             pass
@@ -272,5 +295,8 @@ def _is_number(cell: str) -> bool:
 
 def _check_suffix(path: Path) -> Path:
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise InputError(f"{path} is no table that is known here; those end in {', '.join(TABLE_SUFFIXES)}")
+        raise InputError(f"{path} has no suffix of a known table; those are {', '.join(TABLE_SUFFIXES)}")
     return path
+
+
+register(Format("table", TABLE_SUFFIXES, read_points, options=("coordinates", "values"), check=check_points))

@@ -1,4 +1,4 @@
-"""TIFF of any number of bits: read into memory, in place or by way of a file on disk; written piece by piece."""
+"""TIFF of any bit depth: read into memory, memory-mapped, or unpacked to disk; written in chunks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.errors import InputError, one_line
+from sinefield.extras import extra
 from sinefield.files import atomic
 from sinefield.signals import scratch
 from sinefield.signals.chunks import rechunk
@@ -25,99 +27,106 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 MODE_OF_BANDS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-TIFF_SUFFIXES = (".tif", ".tiff")
+"""Color mode of a picture by its number of bands."""
 
-_COLOURS = {"RGB": "rgb", "RGBA": "rgb", "CMYK": "separated"}
+TIFF_SUFFIXES = (".tif", ".tiff")
+"""Suffixes of TIFF files."""
+
+_BYTE_ORDERS = (b"II", b"MM", b"EP")
+_PHOTOMETRIC = {"RGB": "rgb", "RGBA": "rgb", "CMYK": "separated"}
 _SAFE_COMPRESSIONS = (1, 8, 32946)  # none and deflate
 _TILE = 256
-_BLOCK = 2**24
-_BOMB = 5000
-"""What is so many times larger than its file, and not held in memory, is more likely made to fill the disk."""
+_BLOCK_SIZE = 2**24
+_MAX_EXPANSION = 5000
+"""Ratio of the decoded size to the size of the file above which a TIFF is taken for a decompression bomb."""
 
 
 def read_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str]:
-    """The samples (height, width, bands) of the first page, upright, and its colour mode.
+    """Read the first page of a TIFF, with its orientation applied.
 
-    More than `scratch.LARGE` samples stay on disk, memory-mapped: in the file itself if they lie there as they are,
-    else in a temporary one.
+    More than `scratch.LARGE` samples stay on disk, memory-mapped: in the file itself if they are stored there without
+    compression, else in a temporary file.
 
     Args:
-        path: of the file.
-        max_pixels: refuse to hold more than this many pixels in memory.
+        path: Path of the file.
+        max_pixels: Largest number of pixels to hold in memory.
+
+    Returns:
+        Samples (height, width, bands), and the color mode.
 
     Raises:
-        InputError: no picture, a damaged one, too many pixels, or no room for them on disk.
+        InputError: The file is not a picture or is damaged, has too many pixels, or does not fit the disk.
     """
-    import tifffile
-
-    logging.getLogger("tifffile").disabled = True  # what it would say, our error says in one line
+    with path.open("rb") as opened:
+        if opened.read(2) not in _BYTE_ORDERS:
+            raise _not_a_picture(path)
+    tifffile = import_tifffile()
+    logging.getLogger("tifffile").disabled = True  # the error message below replaces its warnings
     try:
         with tifffile.TiffFile(path) as file:
-            page = cast(tifffile.TiffPage, file.pages[0])
-            if page.size > scratch.LARGE and page.dtype is not None:
-                values = _on_disk(path, page, max_pixels)
-            else:
-                check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
-                values = page.asarray() if page.compression in _SAFE_COMPRESSIONS else _in_memory(path, page)
-            if page.planarconfig == 2 and values.ndim == 3:
-                values = np.moveaxis(values, 0, -1)
-            values = values[..., None] if values.ndim == 2 else values
-            if values.ndim != 3 or values.size == 0 or values.dtype.kind not in "uif" or values.shape[-1] > 4:
-                raise InputError(
-                    f"{path} holds samples of shape {values.shape}, {values.dtype}; 1 to 4 bands are a picture"
-                )
+            page = cast("TiffPage", file.pages[0])
+            values = _page_values(path, page, max_pixels)
             mode = "CMYK" if page.photometric == 5 else MODE_OF_BANDS[values.shape[-1]]
             orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
-            return oriented(_shown(values, page, path.name), int(orientation)), mode
+            return oriented(_displayed(values, page, path.name), int(orientation)), mode
     except tifffile.TiffFileError as error:
-        raise InputError(
-            f"{path} is no picture that can be read here (PNG, JPEG, TIFF, WebP and more are); a sound, a video, an "
-            "array, a table or a mesh is told by its suffix, such as .wav, .mp4, .npy, .csv or .ply"
-        ) from error
+        raise _not_a_picture(path) from error
     except InputError:
         raise
-    except Exception as error:  # a damaged file can fail anywhere in a decoder
+    except Exception as error:  # decoders raise many types of errors for damaged files
         raise InputError(f"{path} is damaged or cut short: {one_line(error)}") from error
 
 
-def write_tiff(path: Path, pieces: Iterator[NDArray[Any]], shape: tuple[int, int], mode: str) -> None:
-    """Write consecutive pieces (n, …) of a picture (height, width) as compressed tiles; BigTIFF where it is needed.
+def write_tiff(path: Path, chunks: Iterator[NDArray[Any]], shape: tuple[int, int], mode: str) -> None:
+    """Write consecutive chunks of a picture as compressed tiles; files above 4 GB are written as BigTIFF.
 
     Args:
-        path: of the file.
-        pieces: numbers of any type, in row-major order; what is behind the first axis are bands.
-        shape: of the picture.
-        mode: the colours that its bands are, such as "RGB"; other numbers of bands have no colour.
+        path: Path of the file.
+        chunks: Numbers (n, …) of any type, in row-major order; the axes after the first are bands.
+        shape: Height and width of the picture, in pixels.
+        mode: Color mode of the bands, such as "RGB"; it is ignored for another number of bands.
 
     Raises:
-        InputError: a place that cannot be written.
+        InputError: The path cannot be written.
     """
-    from tifffile import TiffWriter
-
-    first = next(pieces)
+    tifffile = import_tifffile()
+    first = next(chunks)
     bands, dtype = math.prod(first.shape[1:]), np.dtype(np.uint8 if first.dtype.kind == "b" else first.dtype)
-    colors = _COLOURS.get(mode, "minisblack") if len(mode) == bands else "minisblack"
-    extra = bands - {"rgb": 3, "separated": 4, "minisblack": 1}[colors]
+    photometric = _PHOTOMETRIC.get(mode, "minisblack") if len(mode) == bands else "minisblack"
+    extra_bands = bands - {"rgb": 3, "separated": 4, "minisblack": 1}[photometric]
     large = math.prod(shape) * bands * dtype.itemsize > 2**32 - 2**25
-    with atomic(path) as temporary, TiffWriter(temporary, bigtiff=large) as file:
+    with atomic(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=large) as file:
         file.write(
-            _tiles(itertools.chain([first], pieces), shape[1], dtype),
+            _tiles(itertools.chain([first], chunks), shape[1], dtype),
             shape=shape if bands == 1 else (*shape, bands),
             dtype=dtype,
-            photometric=colors,
+            photometric=photometric,
             planarconfig="contig",
-            extrasamples=["unassalpha" if mode in ("LA", "RGBA") else "unspecified"] * extra,
+            extrasamples=["unassalpha" if mode in ("LA", "RGBA") else "unspecified"] * extra_bands,
             tile=(_TILE, _TILE),
-            # a fifth of the size of a picture of bytes, two thirds of other numbers, for far less time than making them
+            # reduces 8-bit pictures to a fifth and other numbers to two thirds, faster than a field is evaluated
             compression="zlib",
             predictor=dtype.kind == "f" or dtype.itemsize < 8,
-            maxworkers=1,  # with more of them, half a gigabyte is gathered first
+            maxworkers=1,  # with more workers, tifffile first collects half a gigabyte of tiles
             metadata=None,
         )
 
 
+def import_tifffile() -> ModuleType:
+    """Import tifffile and the codecs that it uses.
+
+    Raises:
+        InputError: They are not installed.
+    """
+    with extra("image"):
+        import imagecodecs  # noqa: F401
+        import tifffile
+
+    return tifffile
+
+
 def oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Pixels turned upright from EXIF orientation 1 … 8 (EXIF 2.32, tag 274); those on disk stay there."""
+    """Apply an EXIF orientation from 1 to 8 (EXIF 2.32, tag 274) to pixels; memory-mapped pixels stay on disk."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -128,12 +137,36 @@ def oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def check_pixels(path: Path, pixels: int, max_pixels: int) -> None:
-    """Raise InputError if these are more pixels than are to be decoded into memory."""
+    """Raise InputError if a picture has more pixels than may be decoded into memory."""
     if pixels > max_pixels:
         raise InputError(
-            f"{path} claims {pixels / 1e6:,.0f} million pixels, more than the {max_pixels / 1e6:,.0f} million that are "
-            "read at once; cut it into parts"
+            f"{path} has {pixels / 1e6:,.0f} million pixels, more than the {max_pixels / 1e6:,.0f} million that are "
+            "decoded into memory; cut it into parts"
         )
+
+
+def _not_a_picture(path: Path) -> InputError:
+    return InputError(
+        f"{path} is no picture that can be read, such as PNG, JPEG, TIFF or WebP; a sound, a video, an array, a table "
+        "or a mesh needs its suffix, such as .wav, .mp4, .npy, .csv or .ply"
+    )
+
+
+def _page_values(path: Path, page: TiffPage, max_pixels: int) -> NDArray[Any]:
+    """The samples (height, width, bands) of a page, as they are stored."""
+    if page.size > scratch.LARGE and page.dtype is not None:
+        values = _on_disk(path, page, max_pixels)
+    else:
+        check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
+        values = page.asarray() if page.compression in _SAFE_COMPRESSIONS else _in_memory(path, page)
+    if page.planarconfig == 2 and values.ndim == 3:
+        values = np.moveaxis(values, 0, -1)
+    values = values[..., None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.size == 0 or values.dtype.kind not in "uif" or values.shape[-1] > 4:
+        raise InputError(
+            f"{path} holds {values.dtype} samples of shape {values.shape}; a picture has numbers in 1 to 4 bands"
+        )
+    return values
 
 
 def _on_disk(path: Path, page: TiffPage, max_pixels: int) -> NDArray[Any]:
@@ -141,9 +174,9 @@ def _on_disk(path: Path, page: TiffPage, max_pixels: int) -> NDArray[Any]:
     dtype = np.dtype(page.dtype)
     if page.is_final:
         return np.memmap(path, dtype.newbyteorder(page.parent.byteorder), "r", page.dataoffsets[0], page.shape)
-    if page.nbytes > _BOMB * path.stat().st_size:
+    if page.nbytes > _MAX_EXPANSION * path.stat().st_size:
         check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
-    check_pixels(path, math.prod(page.chunks[:2]), max_pixels)  # a strip, or a tile, is decoded at once
+    check_pixels(path, math.prod(page.chunks[:2]), max_pixels)  # a strip or a tile is decoded as a whole
     scratch.check_room(page.nbytes, path.name)
     return scratch.spill_to_disk(_rows(path, page), path.name).reshape(page.shape)
 
@@ -153,20 +186,20 @@ def _in_memory(path: Path, page: TiffPage) -> NDArray[Any]:
 
 
 def _rows(path: Path, page: TiffPage) -> Iterator[NDArray[Any]]:
-    """Consecutive rows (n, width, bands) of a page, decoded in a process of its own: decoders can crash on damage."""
+    """Consecutive rows (n, width, bands) of a page, decoded in a subprocess: damaged data can crash a decoder."""
     dtype, *_, width, bands = np.dtype(page.dtype), *page.shaped
-    row = width * bands * dtype.itemsize
+    row_size = width * bands * dtype.itemsize
     program = [sys.executable, "-c", f"{inspect.getsource(_decode)}\n_decode()", str(path)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         assert child.stdout is not None
-        while data := child.stdout.read(max(_BLOCK // row, 1) * row):
+        while data := child.stdout.read(max(_BLOCK_SIZE // row_size, 1) * row_size):
             yield np.frombuffer(data, dtype).reshape(-1, width, bands)
     if child.returncode != 0:
         raise InputError(f"{path} is damaged or cut short: its decoder failed")
 
 
 def _decode() -> None:
-    """The program of that process: the rows of a file's first page, plane after plane, to the standard output."""
+    """Program of the subprocess: write the rows of the first page of a file, plane by plane, to standard output."""
     import os
     import sys
 
@@ -176,8 +209,8 @@ def _decode() -> None:
     with tifffile.TiffFile(sys.argv[1]) as file:
         page: TiffPage = file.pages[0]  # type: ignore[assignment]
         _, _, height, width, bands = page.shaped
-        at_once = max(page.databytecounts) * (os.cpu_count() or 1)
-        for segment, (_, _, top, left, _), (_, rows, columns, _) in page.segments(buffersize=at_once):
+        buffer_size = max(page.databytecounts) * (os.cpu_count() or 1)
+        for segment, (_, _, top, left, _), (_, rows, columns, _) in page.segments(buffersize=buffer_size):
             rows, columns = min(rows, height - top), min(columns, width - left)
             if left == 0:
                 band = np.full((rows, width, bands), page.nodata, page.dtype)
@@ -187,26 +220,26 @@ def _decode() -> None:
                 sys.stdout.buffer.write(band.data)
 
 
-def _shown(values: NDArray[Any], page: TiffPage, name: str) -> NDArray[Any]:
-    """Samples as the brightness that they show, where zero is white; half floats as single ones."""
+def _displayed(values: NDArray[Any], page: TiffPage, name: str) -> NDArray[Any]:
+    """Samples as brightness: inverted where zero is white; half-precision floats become single-precision ones."""
     if page.photometric == 0 and values.dtype.kind == "u":
-        most = np.iinfo(values.dtype).max
+        white = np.iinfo(values.dtype).max
     elif values.dtype.kind == "f" and values.dtype.itemsize == 2:
-        most = None
+        white = None
     else:
         return values
 
-    def shown(part: NDArray[Any]) -> NDArray[Any]:
-        return part.astype(np.float32) if most is None else most - part
+    def convert(chunk: NDArray[Any]) -> NDArray[Any]:
+        return chunk.astype(np.float32) if white is None else white - chunk
 
     if isinstance(values, np.memmap):
-        return scratch.spill_to_disk((shown(part) for _, part in iter_chunks(values)), name)
-    return shown(values)
+        return scratch.spill_to_disk((convert(chunk) for _, chunk in iter_chunks(values)), name)
+    return convert(values)
 
 
-def _tiles(pieces: Iterator[NDArray[Any]], width: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-    """Square tiles, row by row, of a picture that comes in consecutive pieces; true is white."""
-    for rows in rechunk(pieces, _TILE * width):
+def _tiles(chunks: Iterator[NDArray[Any]], width: int, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """Square tiles, row by row, of a picture in consecutive chunks; True becomes 255."""
+    for rows in rechunk(chunks, _TILE * width):
         rows = rows.astype(dtype) * 255 if rows.dtype.kind == "b" else rows
         rows = rows.reshape(len(rows) // width, width, -1)
         for left in range(0, width, _TILE):
