@@ -1,4 +1,4 @@
-"""Image data sets: a folder of pictures as one array, and pixels drawn from them."""
+"""Image data sets: a folder of pictures as one array, and random pixels of them."""
 
 from __future__ import annotations
 
@@ -18,47 +18,25 @@ from torch import Tensor
 
 from sinefield.errors import InputError
 from sinefield.signals import scratch
-from sinefield.signals.image import from_pixels, gray, read_image, resized
+from sinefield.signals.image import from_pixels, gray, read_image, resize
 from sinefield.signals.signal import Signal
 
+BATCH = 256
+"""Number of pictures that are decoded at a time."""
 
-def contexts(pictures: int, pixels: int, count: int, seed: tuple[int, ...]) -> Tensor:
-    """So many different pixels of each picture, drawn at random: flat indices (pictures, count)."""
-    if not 1 <= count <= pixels:
-        raise InputError(f"from 1 to {pixels:,} pixels of such a picture are seen; not {count:,}")
-    random = np.random.default_rng(seed).random((pictures, pixels))
-    return torch.from_numpy(np.argsort(random, axis=1)[:, :count])
-
-
-def random_mask(size: int, count: int, seed: int) -> NDArray[np.bool_]:
-    """A mask (size, size) with so many random pixels that are seen."""
-    mask = np.zeros(size**2, dtype=bool)
-    mask[contexts(1, size**2, count, (seed,))[0].numpy()] = True
-    return mask.reshape(size, size)
-
-
-def values_of(dataset: ImageDataset, indices: NDArray[np.int64]) -> Tensor:
-    """The pixels (n, size², c) of some pictures on [-1, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(dataset.pixels[indices])).float()
-    return (pixels / 127.5 - 1).flatten(1, 2)
-
-
-AT_ONCE = 256
-"""Pictures that are decoded at a time."""
-
-
-MOST = 16_384
-"""Pixels along a side of a picture in an album, which is there for many small ones."""
+MAX_SIZE = 16_384
+"""Largest height and width of the pictures in a data set, in pixels."""
 
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Pictures of one size.
+    """Square pictures of one size.
 
     Attributes:
-        pixels: 8 bits (n, size, size, c), c = 1 for greys and 3 for colours; on disk if they are many.
-        names: of the files.
-        skipped: (name, reason) of the files that could not be read.
+        pixels: Pixels (n, size, size, c) of 8 bits, with c = 1 for gray and c = 3 for RGB; large data sets are
+            memory-mapped.
+        names: File names of the pictures.
+        skipped: Pairs (name, reason) of the files that could not be read.
     """
 
     pixels: NDArray[np.uint8]
@@ -70,51 +48,57 @@ class ImageDataset:
 
     @property
     def size(self) -> int:
+        """Height and width of a picture, in pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def channels(self) -> int:
+        """Number of channels: 1 or 3."""
         return int(self.pixels.shape[-1])
 
     def signal(self, index: int) -> Signal:
+        """Return one picture as a signal."""
         return from_pixels(np.asarray(self.pixels[index]), "RGB" if self.channels == 3 else "L", self.names[index])
 
 
 def read_image_dataset(
     folder: str | Path, size: int, *, grays: bool = False, progress: Callable[[float, str], None] | None = None
 ) -> ImageDataset:
-    """The pictures in a folder and the folders in it, in the order of their names, as squares of one size.
+    """Read all pictures in a folder and its subfolders as squares of one size, ordered by path.
 
-    Each is cut to the square in its middle and resized; one that cannot be read is named in `skipped`. They are
-    decoded one after another, and stay on disk. An album of greys has one channel.
+    The central square of each picture is resized. Pictures are decoded in batches and stored on disk, memory-mapped. A
+    data set in which all pictures are gray has one channel.
 
     Args:
-        folder: of files that `read_image` reads; others are passed over.
-        size: pixels along each side.
-        greys: make colours grey.
-        progress: called with the share that is done and how many were read.
+        folder: Path of the folder. Files without the suffix of a picture are ignored; pictures that cannot be read are
+            listed in `ImageDataset.skipped`.
+        size: Height and width of the squares, in pixels.
+        grays: Convert the pictures to gray.
+        progress: Function that is called with the completed fraction and a message.
 
     Raises:
-        InputError: no folder, no pictures in it, or none that can be read.
+        InputError: The folder does not exist, has no pictures, or none can be read; or the size is out of range.
     """
     folder = Path(folder)
-    if not 1 <= size <= MOST:
-        raise InputError(f"pictures have a size from 1 to {MOST} pixels; found {size}")
+    if not 1 <= size <= MAX_SIZE:
+        raise InputError(f"pictures have a size from 1 to {MAX_SIZE} pixels; found {size}")
     paths = pictures_in(folder)
     names: list[str] = []
     skipped: list[tuple[str, str]] = []
 
     def blocks() -> Iterator[NDArray[np.uint8]]:
-        waiting = iter(paths)
+        remaining = iter(paths)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            while some := list(islice(waiting, AT_ONCE)):
-                for path, found in zip(some, pool.map(lambda path: _square(path, size, grays), some), strict=True):
+            while batch := list(islice(remaining, BATCH)):
+                for path, pixels in zip(
+                    batch, pool.map(lambda path: _read_square(path, size, grays), batch), strict=True
+                ):
                     name = str(path.relative_to(folder))
-                    if isinstance(found, str):
-                        skipped.append((name, found))
+                    if isinstance(pixels, str):
+                        skipped.append((name, pixels))
                     else:
                         names.append(name)
-                        yield found[None]
+                        yield pixels[None]
                 if progress is not None:
                     progress((len(names) + len(skipped)) / len(paths), f"{len(names)} pictures")
 
@@ -124,15 +108,16 @@ def read_image_dataset(
         if names or not skipped:
             raise
         raise InputError(f"none of the {len(paths)} pictures in {folder} can be read: {skipped[0][1]}") from error
-    same = all(bool((part[..., :1] == part).all()) for part in np.array_split(pixels, len(pixels) // 1024 + 1))
-    return ImageDataset(pixels[..., :1] if same else pixels, tuple(names), tuple(skipped))
+    chunks = np.array_split(pixels, len(pixels) // 1024 + 1)
+    all_gray = all(bool((chunk[..., :1] == chunk).all()) for chunk in chunks)
+    return ImageDataset(pixels[..., :1] if all_gray else pixels, tuple(names), tuple(skipped))
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The files in a folder and the folders in it whose suffix is one of a picture, in the order of their names.
+    """Return the files in a folder and its subfolders that have the suffix of a picture, ordered by path.
 
     Raises:
-        InputError: no folder, or no pictures in it.
+        InputError: The folder does not exist or has no pictures.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder of pictures")
@@ -143,40 +128,80 @@ def pictures_in(folder: Path) -> list[Path]:
     return paths
 
 
-def squared(signal: Signal, size: int, channels: int | None = None) -> Signal:
-    """The square in the middle of a picture at another size, of 8 bits and without alpha.
+def pixel_values(dataset: ImageDataset, indices: NDArray[np.int64]) -> Tensor:
+    """Return the pixels (n, size², c) of pictures on [-1, 1].
 
     Args:
-        size: pixels along each side.
-        channels: 1 for grey, 3 for colours; as the picture has them unless given.
+        dataset: Pictures.
+        indices: Indices (n,) of the pictures to take.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(dataset.pixels[indices])).float()
+    return (pixels / 127.5 - 1).flatten(1, 2)
+
+
+def random_contexts(pictures: int, pixels: int, count: int, seed: tuple[int, ...]) -> Tensor:
+    """Draw random pixels of each picture, without replacement.
+
+    Args:
+        pictures: Number of pictures.
+        pixels: Number of pixels of a picture.
+        count: Number of pixels to draw from each picture.
+        seed: Seed.
+
+    Returns:
+        Flat indices (pictures, count).
 
     Raises:
-        InputError: a picture of other channels than grey or RGB.
+        InputError: The count is not between 1 and the number of pixels.
+    """
+    if not 1 <= count <= pixels:
+        raise InputError(f"{count:,} pixels of each picture were requested; choose from 1 to {pixels:,} pixels")
+    random = np.random.default_rng(seed).random((pictures, pixels))
+    return torch.from_numpy(np.argsort(random, axis=1)[:, :count])
+
+
+def random_mask(size: int, count: int, seed: int) -> NDArray[np.bool_]:
+    """Return a mask (size, size) that is True at `count` random pixels, which are known."""
+    mask = np.zeros(size**2, dtype=bool)
+    mask[random_contexts(1, size**2, count, (seed,))[0].numpy()] = True
+    return mask.reshape(size, size)
+
+
+def squared(signal: Signal, size: int, channels: int | None = None) -> Signal:
+    """Return the central square of a picture, resized and converted to 8 bits without alpha.
+
+    Args:
+        signal: Picture in gray or RGB, with or without alpha.
+        size: Height and width of the square, in pixels.
+        channels: 1 for gray, 3 for RGB (default: as in the picture).
+
+    Raises:
+        InputError: The picture has other channels.
     """
     values, names = signal.values, signal.header.channels
     if names not in ((), ("L", "A"), tuple("RGB"), tuple("RGBA")):
         raise InputError(f"{signal.name} has the channels {', '.join(names)}; convert it to RGB first")
     bands = 3 if names[:1] == ("R",) else 1
-    cut = middle(values, min(values.shape[:2]))[..., :bands]
-    if cut.dtype != np.uint8:
+    center = middle(values, min(values.shape[:2]))[..., :bands]
+    if center.dtype != np.uint8:
         low, high = signal.header.low[0], signal.header.high[0]
-        cut = np.rint(255 * ((cut - low) / (high - low))).astype(np.uint8)
-    square = from_pixels(cut, "L" if bands == 1 else "RGB", signal.name)
+        center = np.rint(255 * ((center - low) / (high - low))).astype(np.uint8)
+    square = from_pixels(center, "L" if bands == 1 else "RGB", signal.name)
     square = gray(square) if channels == 1 else square
-    square = square if len(cut) == size else resized(square, (size, size))
+    square = square if len(center) == size else resize(square, (size, size))
     if channels != 3 or bands == 3:
         return square
     return from_pixels(np.repeat(square.values, 3, axis=-1), "RGB", signal.name)
 
 
 def middle(values: NDArray[Any], side: int) -> NDArray[Any]:
-    """The square in the middle of rows and columns."""
+    """Return the central square (side, side, …) of an array (height, width, …)."""
     top, left = ((n - side) // 2 for n in values.shape[:2])
     return values[top : top + side, left : left + side]
 
 
-def _square(path: Path, size: int, grays: bool) -> NDArray[np.uint8] | str:
-    """Three channels of a picture, or why there are none."""
+def _read_square(path: Path, size: int, grays: bool) -> NDArray[np.uint8] | str:
+    """The pixels (size, size, 3) of a picture, or the message of the error."""
     try:
         values = squared(read_image(path), size, 1 if grays else None).values
     except InputError as error:
