@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from sinefield.errors import InputError
-from sinefield.signals import SAMPLES, read_image, resized, write_image
+from sinefield.signals import SAMPLES, read_image, resize, write_image
 from sinefield.signals.image import from_pixels, sample_path
 
 RNG = np.random.default_rng(0)
@@ -130,11 +130,11 @@ def test_thin_and_wide_pictures(tmp_path, shape):
 
 def test_resizing_keeps_proportions_and_agrees_with_pillow():
     values = bytes8(60, 100, 3)
-    small = resized(from_pixels(values, "RGB"), 50)
+    small = resize(from_pixels(values, "RGB"), 50)
     assert small.values.shape == (30, 50, 3)
     pillow = np.asarray(Image.fromarray(values).resize((50, 30), Image.Resampling.BILINEAR))
     assert np.abs(small.values.astype(int) - pillow).max() <= 1
-    assert resized(from_pixels(values, "RGB"), (7, 5)).values.shape == (7, 5, 3)
+    assert resize(from_pixels(values, "RGB"), (7, 5)).values.shape == (7, 5, 3)
 
 
 def test_every_sample_is_there():

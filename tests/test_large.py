@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from sinefield.errors import InputError
-from sinefield.signals import from_array, gray, image, read_image, resized, scratch
+from sinefield.signals import from_array, gray, image, read_image, resize, scratch
 from sinefield.signals.array import read_array, write_array
 from sinefield.signals.chunks import rechunk
 from sinefield.signals.image import from_pixels, write_image, write_pixels
@@ -208,9 +208,9 @@ def test_a_png_is_gathered_up_to_a_limit(tmp_path):
 @pytest.mark.parametrize("size", [(17, 23), (90, 31), (200, 300), (1, 5)])
 def test_a_picture_is_resized_in_blocks_as_it_is_whole(monkeypatch, size):
     signal = from_pixels(numbers((90, 70, 3), "float32"), "RGB")
-    whole = resized(signal, size).values
-    monkeypatch.setattr(image, "_AT_ONCE", 2000)
-    assert np.abs(resized(signal, size).values - whole).max() < 1e-5
+    whole = resize(signal, size).values
+    monkeypatch.setattr(image, "_BLOCK_SIZE", 2000)
+    assert np.abs(resize(signal, size).values - whole).max() < 1e-5
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

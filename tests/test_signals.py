@@ -8,7 +8,7 @@ import sinefield as sf
 from sinefield.domain import box, from_samples, stretched
 from sinefield.errors import InputError
 from sinefield.field.evaluate import window
-from sinefield.sampling.data import gather, pieces, random_batches, split_holdout
+from sinefield.sampling.data import gather, ordered_batches, random_batches, split_holdout
 from sinefield.sampling.permutation import Permutation
 
 
@@ -61,7 +61,7 @@ def test_arrays_that_cannot_be_used_are_refused(values, options, says):
 def test_a_box_must_be_a_box():
     with pytest.raises(InputError, match="smaller"):
         box((0, 1), (1, 1))
-    with pytest.raises(InputError, match="one length"):
+    with pytest.raises(InputError, match="same length"):
         box((0, 1), (1,))
 
 
@@ -88,7 +88,7 @@ def test_what_is_held_out_is_never_seen():
     assert len(unseen) == 15
     drawn = {int(x) for step in range(9) for x in random_batches(signal, 5, indices=seen)(step).x[:, 0]}
     assert drawn == set(seen[:].tolist())
-    assert [len(batch.x) for batch in pieces(signal, 4, indices=unseen)] == [4, 4, 4, 3]
+    assert [len(batch.x) for batch in ordered_batches(signal, 4, indices=unseen)] == [4, 4, 4, 3]
     assert not np.array_equal(split_holdout(signal, 0.25, seed=2)[1][:], unseen[:])
     for share in (-0.1, 1.0, 0.001):
         with pytest.raises(InputError, match="holdout"):

@@ -62,7 +62,7 @@ def test_triangles_are_turned_out_and_those_that_have_no_outside_leave_the_norma
         -1, 3
     )
     strip = [[2 * k, 2 * k + 1, 2 * k + 2] for k in range(23)] + [[2 * k + 1, 2 * k + 3, 2 * k + 2] for k in range(23)]
-    with pytest.warns(UserWarning, match="not turned one way"):
+    with pytest.warns(UserWarning, match="oriented inconsistently"):
         assert sf.from_mesh(moebius, [*strip, [46, 47, 1], [47, 0, 1]], points=200).normals is None
 
 
@@ -70,7 +70,7 @@ def test_doubled_points_are_left_out_and_zero_normals_kept():
     points = ball(1).vertices
     normals = points.copy()
     normals[3] = 0
-    with pytest.warns(UserWarning, match="42 of 84 points .* come again"):
+    with pytest.warns(UserWarning, match="42 of 84 points .* are repeated"):
         assert sf.from_point_cloud(np.vstack([points, points])).size == 42
     with pytest.warns(UserWarning, match="1 normals .* are zero"):
         surface = sf.from_point_cloud(points, normals)
@@ -115,7 +115,7 @@ def test_what_is_no_mesh_is_refused(tmp_path):
     with pytest.raises(sf.InputError, match="no table of points"):
         read_surface(tmp_path / "b.xyz")
     np.savetxt(tmp_path / "c.xyz", ball(1).vertices)
-    with pytest.raises(sf.InputError, match="point cloud, whose points are all taken"):
+    with pytest.raises(sf.InputError, match="point cloud, of which all points are used"):
         read(tmp_path / "c.xyz", points=100)
     with pytest.raises(sf.InputError, match="does not exist"):
         read_surface(tmp_path / "none.ply")

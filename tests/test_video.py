@@ -17,7 +17,7 @@ from PIL import Image
 from sinefield.domain import from_samples
 from sinefield.errors import InputError
 from sinefield.signals.chunks import rechunk
-from sinefield.signals.image import from_pixels, read_image, resized
+from sinefield.signals.image import from_pixels, read_image, resize
 from sinefield.signals.signal import Header
 from sinefield.signals.video import VIDEO_SUFFIXES, WRITABLE, check_video, read_video, write_frames, write_video
 
@@ -157,7 +157,7 @@ def test_frames_are_resized_as_pictures_are(tmp_path, size):
     values = moving(3)
     encode(tmp_path / "a.mkv", values)
     small = read_video(tmp_path / "a.mkv", size).values.astype(int)
-    pictures = np.stack([resized(from_pixels(frame, "RGB"), size).values for frame in values])
+    pictures = np.stack([resize(from_pixels(frame, "RGB"), size).values for frame in values])
     assert small.shape == pictures.shape
     assert np.abs(small - pictures).max() <= 2
 

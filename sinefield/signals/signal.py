@@ -281,7 +281,7 @@ def check_finite(values: NDArray[Any], name: str) -> None:
                 first = (start + int(indices[0][0]), *(int(i) for i in indices[0][1:]))
     if first is not None:
         raise InputError(
-            f"{name} holds {count} NaN or infinite of {values.size} values, the first at index {first}; "
+            f"{name}: {count} NaN or infinite of {values.size} values, the first at index {first}; "
             "replace them, or fit a part without them"
         )
 
