@@ -1,10 +1,10 @@
-"""The one error that is the user's to mend."""
+"""The exception for invalid user input."""
 
 
 class InputError(ValueError):
-    """An input that cannot be used: one line that says what was found and what to do about it."""
+    """Raised when user input is invalid; the message is one line: what was found, what was expected and what to do."""
 
 
 def one_line(error: object, length: int = 120) -> str:
-    """A message of somebody else's as one short line, to be quoted in ours."""
+    """Return the message of a foreign exception as one line of at most `length` characters, for use in our messages."""
     return " ".join(str(error).split())[:length]

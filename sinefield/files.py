@@ -1,4 +1,4 @@
-"""A file on disk is whole or not there."""
+"""Validation of input and output paths, and atomic writes."""
 
 from __future__ import annotations
 
@@ -10,57 +10,72 @@ from pathlib import Path
 
 from sinefield.errors import InputError, one_line
 
+MAX_NAME_BYTES = 200
+"""Longest file name in bytes; most file systems allow 255, and a temporary name is longer than the final one."""
+
 
 def check_input(path: Path, hint: str = "") -> Path:
-    """The path itself, if there is a file to read.
+    """Return `path` if it is a regular file that exists.
+
+    Args:
+        path: Path of the file to read.
+        hint: Text appended to the message when the path does not exist.
 
     Raises:
-        InputError: there is nothing, or something that is no file.
+        InputError: If the path does not exist, or is a folder, a device or a pipe.
     """
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder; name a file in it")
+            raise InputError(f"{path} is a folder; give the path of a file")
         if not path.exists():
             raise InputError(f"{path} does not exist{hint}")
         if not path.is_file():
-            raise InputError(f"{path} is no file but a device or a pipe; save it to a file first")
+            raise InputError(f"{path} is a device or a pipe, not a regular file; save the data to a file first")
     except OSError as error:
         raise InputError(f"{one_line(path)} cannot be read: {error.strerror}") from error
     return path
 
 
 def check_output(path: Path) -> Path:
-    """The path itself, if a file can be written there; asked before the work, not after it.
+    """Return `path` if a file can be written there. Call this before a long computation, not after it.
 
     Raises:
-        InputError: the path is a folder, or its folder does not exist or cannot be written.
+        InputError: If the path is a folder, its name is too long, or its parent folder does not exist or is read-only.
     """
     folder = path.parent
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder; name a file in it")
+            raise InputError(f"{path} is a folder; give the path of a file")
         if not folder.is_dir():
-            raise InputError(f"the folder {folder} does not exist; make it first (mkdir -p {folder})")
+            raise InputError(f"the folder {folder} does not exist; create it first (mkdir -p {folder})")
     except OSError as error:
         raise InputError(f"{one_line(path)} cannot be written: {error.strerror}") from error
-    if len(path.name.encode()) > 200:
-        raise InputError(f"the name {one_line(path.name, 40)}… is too long for a file")
+    if len(path.name.encode()) > MAX_NAME_BYTES:
+        raise InputError(
+            f"the file name {one_line(path.name, 40)}… is too long; the limit is {MAX_NAME_BYTES} bytes, shorten it"
+        )
     check_writable(folder)
     return path
 
 
 def check_writable(folder: Path) -> None:
-    """Raise InputError unless files can be made in a folder."""
+    """Raise an InputError unless files can be created in `folder`."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"the folder {folder} cannot be written; choose another or change its permissions")
+        raise InputError(f"the folder {folder} cannot be written; choose another folder or change its permissions")
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary neighbour of `path`, renamed to it when the block ends well and removed when it does not.
+    """Write a file atomically: yield a temporary path, renamed to `path` on success and removed on failure.
+
+    Args:
+        path: Final path of the file. An existing file is replaced only after the new one is complete.
+
+    Yields:
+        A temporary path in the same folder, with the same suffix.
 
     Raises:
-        InputError: the file cannot be written; what stood there before is unharmed.
+        InputError: If the file cannot be written. An existing file is then unchanged.
     """
     check_output(path)
     try:
@@ -71,6 +86,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        # mkstemp creates files that only their owner can read; apply the permissions of an ordinary new file
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -81,3 +97,17 @@ def atomic(path: Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> Path:
+    """Create a folder with its parents, if it does not exist, and return it.
+
+    Raises:
+        InputError: The folder cannot be created, or files cannot be created in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    check_writable(folder)
+    return folder

@@ -1,4 +1,4 @@
-"""Work in pieces, one worker a core."""
+"""Multithreading: a pool of worker threads, each with reusable memory of its own."""
 
 from __future__ import annotations
 
@@ -14,22 +14,80 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+CPU_CHUNK = 1024
+"""Largest number of points in a chunk on a CPU: the activations of a layer then fit in the cache of a core."""
+
+GPU_CHUNK = 65_536
+"""Largest number of points in a chunk on other devices, which need large batches to be fully used."""
+
+MIN_CHUNK = 256
+"""Smallest number of points in a chunk, unless fewer are left."""
+
 Item = TypeVar("Item")
-
-
 Result = TypeVar("Result")
 
 
-class WorkerPool:
-    """As many threads as PyTorch may use on a CPU, each with a workspace of its own; one on any other device.
+class Workspace:
+    """Memory for the temporary tensors of a sweep through the layers, reused by the next sweep.
 
-    A core that has a whole piece to itself shares nothing and waits for nobody; the same threads inside of every
-    single operation come to 5 to 10% less. Meanwhile PyTorch's own operations take one thread each.
+    Reuse saves time: the operating system maps a newly allocated large tensor page by page, which takes longer than
+    the matrix product that writes into it.
+
+    Attributes:
+        sweeps: Number of sweeps that have begun. Only the last one can still be differentiated, since a new sweep
+            overwrites the tensors that the backward pass of the one before needs.
+    """
+
+    def __init__(self) -> None:
+        self.sweeps = 0
+        self._tensors: dict[tuple[str, int], Tensor] = {}
+
+    def begin(self) -> int:
+        """Begin a sweep and return its number."""
+        self.sweeps += 1
+        return self.sweeps
+
+    def check(self, sweep: int) -> None:
+        """Raise a RuntimeError if a later sweep has overwritten the tensors of this one."""
+        if sweep != self.sweeps:
+            raise RuntimeError(
+                "the workspace of this jet was used again before its backward pass; "
+                "call backward before the next propagate with this workspace, or use another workspace"
+            )
+
+    def empty(self, name: str, index: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Return an uninitialized tensor that reuses the memory of the previous one with this name and index.
+
+        Args:
+            name: Name of the tensor.
+            index: Number that distinguishes tensors of one name, such as the index of a layer.
+            shape: Shape of the tensor.
+            like: Tensor with the required dtype and device.
+        """
+        size, key = math.prod(shape), (name, index)
+        memory = self._tensors.get(key)
+        if memory is None or memory.numel() < size or memory.dtype != like.dtype or memory.device != like.device:
+            memory = self._tensors[key] = like.new_empty(size)
+        return memory[:size].view(shape)
+
+
+class WorkerPool:
+    """A context manager for a pool of threads that process chunks of points, each with its own `Workspace`.
+
+    On a CPU the pool has as many threads as PyTorch (`torch.get_num_threads()`), on any other device one. Each worker
+    processes an independent chunk without synchronization, which is 5 to 10% faster than multithreading inside each
+    operation. While the pool is open, PyTorch's own operations use one thread.
+
+    Args:
+        device: Device of the tensors to work on.
+
+    Attributes:
+        size: Number of workers.
+        max_chunk: Largest number of points in a chunk.
     """
 
     def __init__(self, device: torch.device):
-        # a thousand points keep what goes through the layers in a core's cache; a graphics processor wants many
-        self.size, self.max_chunk = (torch.get_num_threads(), 1024) if device.type == "cpu" else (1, 65_536)
+        self.size, self.max_chunk = (torch.get_num_threads(), CPU_CHUNK) if device.type == "cpu" else (1, GPU_CHUNK)
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -47,22 +105,25 @@ class WorkerPool:
             torch.set_num_threads(self.size)
 
     def map(self, work: Callable[[Item, Workspace], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item, workspace) for each item, in their order; items are taken as they are needed."""
-        do = self._do(work)
+        """Yield work(item, workspace) for each item, in the order of the items.
+
+        Items are consumed lazily: at most 2 `size` + 1 of them are in progress or wait for their turn.
+        """
+        call = self._with_workspace(work)
         if self._pool is None:
-            yield from map(do, items)
+            yield from map(call, items)
             return
-        waiting: deque[Future[Result]] = deque()
+        pending: deque[Future[Result]] = deque()
         for item in items:
-            waiting.append(self._pool.submit(do, item))
-            if len(waiting) > 2 * self.size:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(self._pool.submit(call, item))
+            if len(pending) > 2 * self.size:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
     @contextmanager
     def all_threads(self) -> Iterator[None]:
-        """All cores for one operation at a time, as large products of matrices want it."""
+        """Let each PyTorch operation in the block use all threads, for instance a product of large matrices."""
         before = torch.get_num_threads()
         if self._pool is not None:
             torch.set_num_threads(self.size)
@@ -72,48 +133,17 @@ class WorkerPool:
             torch.set_num_threads(before)
 
     def chunk_size(self, count: int) -> int:
-        """How many of so many points go into one piece, so that each worker has one."""
-        return min(self.max_chunk, max(256, -(-count // self.size)))
+        """Return the number of points in a chunk, such that `count` points occupy all workers."""
+        return min(self.max_chunk, max(MIN_CHUNK, -(-count // self.size)))
 
-    def _do(self, work: Callable[[Item, Workspace], Result]) -> Callable[[Item], Result]:
-        grad, local = torch.is_grad_enabled(), self._local
+    def _with_workspace(self, work: Callable[[Item, Workspace], Result]) -> Callable[[Item], Result]:
+        """Bind `work` to the workspace of the thread that calls it and to the caller's gradient mode."""
+        grad_enabled, local = torch.is_grad_enabled(), self._local
 
-        def do(item: Item) -> Result:
-            if not hasattr(local, "space"):
-                local.space = Workspace()
-            with torch.set_grad_enabled(grad):
-                return work(item, local.space)
+        def call(item: Item) -> Result:
+            if not hasattr(local, "workspace"):
+                local.workspace = Workspace()
+            with torch.set_grad_enabled(grad_enabled):
+                return work(item, local.workspace)
 
-        return do
-
-
-class Workspace:
-    """Tensors that are used again by the next sweep.
-
-    The system maps a large tensor that is allocated anew page by page, which takes longer than a product into it.
-
-    Attributes:
-        sweeps: how many have begun; the adjoint of an earlier one than the last has lost what it needs.
-    """
-
-    def __init__(self) -> None:
-        self.sweeps = 0
-        self._tensors: dict[tuple[str, int], Tensor] = {}
-
-    def begin(self) -> int:
-        """The number of a new sweep."""
-        self.sweeps += 1
-        return self.sweeps
-
-    def check(self, sweep: int) -> None:
-        """Raise RuntimeError if the memory is another sweep's by now."""
-        if sweep != self.sweeps:
-            raise RuntimeError("this jet's workspace was used again; go backward before the next sweep, or use another")
-
-    def empty(self, name: str, index: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """A tensor with any content, of the type and on the device of `like`; the same memory for the same name."""
-        size, key = math.prod(shape), (name, index)
-        held = self._tensors.get(key)
-        if held is None or held.numel() < size or held.dtype != like.dtype or held.device != like.device:
-            held = self._tensors[key] = like.new_empty(size)
-        return held[:size].view(shape)
+        return call

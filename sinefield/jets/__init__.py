@@ -1,4 +1,8 @@
-"""Exact derivatives of fields."""
+"""Exact derivatives of networks with respect to their input.
+
+`propagate` gives value, gradient, Laplacian and Hessian at points as a `Jet`; `derivative` the derivative of a network
+as a network; `taylor` directional derivatives of any order; `operators` vector calculus on a jet.
+"""
 
 from sinefield.jets.derivative_network import Derivative as Derivative
 from sinefield.jets.derivative_network import derivative as derivative

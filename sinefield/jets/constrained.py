@@ -1,4 +1,4 @@
-"""The jet of u = g + φ Φ, from that of Φ."""
+"""The jet of a network with a hard constraint, u = g + φ Φ, from the jet of the network Φ."""
 
 from __future__ import annotations
 
@@ -10,34 +10,42 @@ from sinefield.networks.hard_constraint import HardConstraint
 
 
 def constrained(hard_constraint: HardConstraint, x: Tensor, jet: Jet) -> Jet:
-    """∇u = ∇g + φ ∇Φ + Φ ∇φ and so on: Leibniz's rule, with g and φ differentiated by autograd."""
-    order, hessian = 2 if jet.laplacian is not None or jet.hessian is not None else 1, jet.hessian is not None
-    order = order if jet.gradient is not None else 0
+    """Apply the product rule, ∇u = ∇g + φ ∇Φ + Φ ∇φ and so on, with g and φ differentiated by autograd.
 
-    trained = x.requires_grad or jet.value.requires_grad
+    Args:
+        hard_constraint: Lift g and factor φ.
+        x: Points, shape (n, d).
+        jet: Jet of Φ at x.
 
-    def like(part: Tensor | None) -> Tensor | None:
-        # autograd leaves a graph behind, which nobody wants of a field that is only looked at
-        return None if part is None else (part if trained else part.detach()).to(jet.value)
+    Returns:
+        The jet of u, with the same derivatives as `jet`.
+    """
+    order = 0 if jet.gradient is None else 1 if jet.laplacian is None and jet.hessian is None else 2
+    hessian = jet.hessian is not None
+    differentiable = x.requires_grad or jet.value.requires_grad
+
+    def convert(part: Tensor | None) -> Tensor | None:
+        # autograd.propagate builds a graph, which must not be kept when nothing requires a gradient
+        return None if part is None else (part if differentiable else part.detach()).to(jet.value)
 
     g, f = (
-        Jet(*map(like, autograd.propagate(each, x.double(), order, hessian=hessian)))  # type: ignore[arg-type]
+        Jet(*map(convert, autograd.propagate(each, x.double(), order, hessian=hessian)))  # type: ignore[arg-type]
         for each in (hard_constraint.lift, hard_constraint.factor)
     )
-    found = Jet(g.value + f.value * jet.value)
+    u = Jet(g.value + f.value * jet.value)
     if jet.gradient is None or f.gradient is None or g.gradient is None:
-        return found
-    found = found._replace(gradient=g.gradient + f.value[..., None] * jet.gradient + jet.value[..., None] * f.gradient)
+        return u
+    u = u._replace(gradient=g.gradient + f.value[..., None] * jet.gradient + jet.value[..., None] * f.gradient)
     if jet.laplacian is not None and f.laplacian is not None and g.laplacian is not None:
-        crossed = 2 * (f.gradient * jet.gradient).sum(-1)
-        found = found._replace(laplacian=g.laplacian + f.value * jet.laplacian + crossed + jet.value * f.laplacian)
+        mixed = 2 * (f.gradient * jet.gradient).sum(-1)
+        u = u._replace(laplacian=g.laplacian + f.value * jet.laplacian + mixed + jet.value * f.laplacian)
     if jet.hessian is not None and f.hessian is not None and g.hessian is not None:
-        crossed = f.gradient[..., :, None] * jet.gradient[..., None, :]
-        found = found._replace(
+        mixed = f.gradient[..., :, None] * jet.gradient[..., None, :]
+        u = u._replace(
             hessian=g.hessian
             + f.value[..., None, None] * jet.hessian
-            + crossed
-            + crossed.transpose(-1, -2)
+            + mixed
+            + mixed.transpose(-1, -2)
             + jet.value[..., None, None] * f.hessian
         )
-    return found
+    return u

@@ -1,4 +1,4 @@
-"""A value together with its derivatives."""
+"""The data type for the value of a function together with its derivatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Jet(NamedTuple):
-    """Φ(x) and its derivatives at n points x ∈ ℝᵈ, for c channels; None for what was not asked.
+    """Value and derivatives of Φ: ℝᵈ → ℝᶜ at n points; None for derivatives that were not requested.
 
     Attributes:
         value: Φ(x), shape (n, c).
@@ -26,13 +26,13 @@ class Jet(NamedTuple):
     hessian: Num[Tensor, "n c d d"] | None = None
 
     def channels(self, which: slice) -> Jet:
-        """Some of the channels, such as the velocity of a velocity and a pressure."""
-        value, *others = self
-        return Jet(value[:, which], *(None if part is None else part[:, which] for part in others))
+        """Return the jet of a slice of the channels, such as the velocity in a field of velocity and pressure."""
+        value, *derivatives = self
+        return Jet(value[:, which], *(None if part is None else part[:, which] for part in derivatives))
 
 
 def coordinates(x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> Jet:
-    """The jet of the identity at x: what every propagation begins with."""
+    """Return the jet of the identity at x, which is the input of the first layer."""
     n, d = x.shape
     return Jet(
         value=x,
@@ -42,12 +42,12 @@ def coordinates(x: Num[Tensor, "n d"], order: int, *, hessian: bool = False) -> 
     )
 
 
-def side_by_side(jets: Sequence[Jet]) -> Jet:
-    """The channels of several jets at the same points."""
+def concatenate(jets: Sequence[Jet]) -> Jet:
+    """Concatenate the channels of several jets at the same points."""
 
-    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    def concatenated(parts: Sequence[Tensor | None]) -> Tensor | None:
         given = [part for part in parts if part is not None]
         return torch.cat(given, dim=1) if given else None
 
-    values, *others = zip(*jets, strict=True)
-    return Jet(torch.cat(values, dim=1), *map(joined, others))
+    values, *derivatives = zip(*jets, strict=True)
+    return Jet(torch.cat(values, dim=1), *map(concatenated, derivatives))

@@ -1,4 +1,4 @@
-"""Which way a field goes: by the rules of its layers or by nested autograd, in sweeps or by plain functions."""
+"""Tests that decide how a module is differentiated: by derivative rules of its layers or by nested autograd."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from sinefield.networks.network import Network
 _warned: set[str] = set()
 
 
-def ruled_layers(field: nn.Module) -> Sequence[Layer] | None:
-    """The layers of a network all of whose layers have a rule; None for anything else."""
+def layers_with_rules(field: nn.Module) -> Sequence[Layer] | None:
+    """Return the layers of a network if each has a derivative rule; None for any other module."""
     layers = field.layers() if isinstance(field, Network) and not isinstance(field, Concat) else None
     return layers if layers is not None and all(map(_has_rule, layers)) else None
 
 
-def say_once(field: nn.Module) -> None:
-    """Warn, once for each type and at the line of whoever asked for the derivatives, that autograd is used."""
+def warn_autograd(field: nn.Module) -> None:
+    """Warn that autograd is used, once per type, at the line that called `propagate` or `taylor`."""
     name = type(field).__name__
     if name not in _warned:
         _warned.add(name)
         warnings.warn(
-            f"{name} has layers without a derivative rule; nested autograd is used, exact but slower", stacklevel=3
+            f"{name} has layers without a derivative rule; nested autograd is used, which is exact but slower",
+            stacklevel=3,
         )
 
 
-def traced() -> bool:
-    """Whether torch.compile or a transform of torch.func is at work: these follow plain functions alone."""
+def is_transformed() -> bool:
+    """Return whether torch.compile or a torch.func transform is active, which exclude custom autograd functions."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
