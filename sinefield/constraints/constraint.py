@@ -1,4 +1,4 @@
-"""What a field has to satisfy: several constraints, each on its own domain."""
+"""The data type of a constraint."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from sinefield.jets import Jet
 from sinefield.sampling.batch import Batch, Sampler
 
 Residual = Callable[[Jet, Batch], Tensor]
-"""C(a(x), Φ(x), ∇Φ(x), …), zero where a constraint holds."""
+"""Residual C(a(x), Φ(x), ∇Φ(x), …) as a function of the jet of Φ and the data a at the points of a batch."""
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """One term of the loss: w · mean over x ∈ Ω of ‖C(a(x), Φ(x), ∇Φ(x), …)‖.
+    """A term of the loss: weight · mean of norm(C(a(x), Φ(x), ∇Φ(x), …)) over the points x of a batch.
 
     Attributes:
-        name: what the term is called in reports.
-        sampler: where it is evaluated: step ↦ batch. Constraints with one and the same sampler share its points, and
-            the jets there.
-        residual: C, a plain function of the jet and the batch (n, …); zero where the constraint holds.
-            Its jet is of the function that is fitted: values on [-1, 1] for a signal, coordinates in the user's units.
-        order: the derivatives that C reads: 0, 1 or 2.
-        weight: w.
-        norm: `torch.square` (L2) or `torch.abs` (L1), element by element.
-        group: how many points in a row C takes together, where it compares points or sums over them.
-        hessian: whether C, of order 2, reads single second derivatives and not only the Laplacian.
+        name: Name of the term in reports.
+        sampler: Function from the step to a batch of points. Constraints with the same sampler object are evaluated at
+            the same points, with the same jets.
+        residual: Residual C, a function of the jet and the batch, of shape (n, …); zero where the constraint holds. The
+            values in the jet are those of the network, in [-1, 1] for a signal; its derivatives are with respect to
+            coordinates in the user's units.
+        order: Order of the highest derivative that C uses: 0, 1 or 2.
+        weight: Weight of the term.
+        norm: Elementwise norm, `torch.square` (L2) or `torch.abs` (L1).
+        group: Number of consecutive points that C combines, such as 2 for differences of pairs. Batches are split only
+            between groups.
+        hessian: Whether C, of order 2, uses individual second derivatives and not only the Laplacian.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Constraint:
     hessian: bool = False
 
     def term(self, jet: Jet, batch: Batch) -> Tensor:
-        """w · mean ‖C‖ on one batch, from the jet at its points."""
+        """Return the term of the loss on a batch, given the jet at its points."""
         size = self.norm(self.residual(jet, batch))
         if batch.weight is not None:
             size = size * batch.weight.reshape(-1, *[1] * (size.ndim - 1))

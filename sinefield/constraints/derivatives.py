@@ -1,4 +1,4 @@
-"""∇Φ = a, or ΔΦ = a: a field from its derivatives alone (Sitzmann et al. 2020, section 4.1)."""
+"""Constraints of fields that are known by their derivatives, ∇Φ = a or ΔΦ = a (Sitzmann et al. 2020, section 4.1)."""
 
 from __future__ import annotations
 
@@ -16,42 +16,57 @@ from sinefield.sampling.batch import Batch, Sampler
 from sinefield.sampling.data import gather
 from sinefield.signals import Signal
 
-POINTS, WALKS = 512, 16
-"""In a step: points inside of a region, and walks from each."""
+WALK_STARTS = 512
+"""Number of points in a batch of `walk_targets`."""
+
+WALKS_PER_START = 16
+"""Number of random walks from each point in a batch of `walk_targets`."""
 
 
 def gradient_matches(sampler: Sampler, scale: float, weight: float = 1.0) -> Constraint:
-    """The constraint C = scale · ∇Φ(x) - a(x), with a(x) of c · d channels."""
+    """Return the constraint scale · ∇Φ(x) = a(x), where a has c · d channels."""
     return Constraint("gradient", sampler, _residual(lambda jet: jet.gradient, scale), order=1, weight=weight)
 
 
 def laplacian_matches(sampler: Sampler, scale: float, weight: float = 1.0) -> Constraint:
-    """The constraint C = scale · ΔΦ(x) - a(x)."""
+    """Return the constraint scale · ΔΦ(x) = a(x)."""
     return Constraint("laplacian", sampler, _residual(lambda jet: jet.laplacian, scale), order=2, weight=weight)
 
 
 def slope_matches(name: str, sampler: Sampler, axis: int, scale: float, weight: float = 1.0) -> Constraint:
-    """The constraint C = scale · ∂Φ/∂xₖ(x) - a(x) for one axis k."""
-    return Constraint(name, sampler, _residual(lambda jet: _along(jet, axis), scale), order=1, weight=weight)
+    """Return the constraint scale · ∂Φ/∂xₖ(x) = a(x) for axis k."""
+    return Constraint(name, sampler, _residual(lambda jet: _partial(jet, axis), scale), order=1, weight=weight)
 
 
 def differences_match(sampler: Sampler, scale: float, weight: float) -> Constraint:
-    """The constraint C = scale · (Φ(b) - Φ(a)) - ∫ from a to b, at pairs of points (a, b) that follow each other.
+    """Return the constraint scale · (Φ(x₂) - Φ(x₁)) = a(x₂) - a(x₁), where a is an integral along an axis.
 
-    The gradient of a smooth error is small, so ∇Φ = a alone says little about the low frequencies; its integrals
-    along lines say as much about them as about the others.
+    The constraint ∇Φ = a hardly restricts low frequencies, since a smooth error has a small gradient. Integrals along
+    lines restrict all frequencies alike.
+
+    Args:
+        sampler: Sampler of consecutive pairs of points x₁, x₂, as `pairs_on_lines` returns.
+        scale: Scale of Φ relative to the targets.
+        weight: Weight of the term.
     """
 
     def residual(jet: Jet, batch: Batch) -> Tensor:
         assert batch.target is not None
-        off = scale * jet.value - batch.target
-        return off[1::2] - off[::2]
+        error = scale * jet.value - batch.target
+        return error[1::2] - error[::2]
 
     return Constraint("difference", sampler, residual, weight=weight, group=2)
 
 
 def pairs_on_lines(integrals: Sequence[Signal], size: int, *, seed: int, like: Tensor) -> Sampler:
-    """`size` pairs of samples on one line along an axis, with the integrals along that axis as their targets."""
+    """Sample pairs of grid points on a line parallel to an axis; the axis changes from step to step.
+
+    Args:
+        integrals: For each axis, the integral along that axis as a signal, whose values are the targets.
+        size: Number of pairs in a batch.
+        seed: Seed of the random numbers.
+        like: Tensor with the dtype of the targets and the device of the batch.
+    """
 
     def batch(step: int) -> Batch:
         random, axis = np.random.default_rng((seed, step, 1)), step % len(integrals)
@@ -65,19 +80,30 @@ def pairs_on_lines(integrals: Sequence[Signal], size: int, *, seed: int, like: T
 
 
 def walk_targets(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], *, seed: int, like: Tensor) -> Sampler:
-    """Samples inside of a region, with targets whose mean is the solution of ∇Φ = ∇blended that is `other` outside.
+    """Sample points in a region, with unbiased estimates of the solution of Δu = Δblended with u = other outside.
 
-    The solution is `blended` and a harmonic function, which at the region's border is what `other` has more: the mean
-    of that where random walks leave the region. A smooth error has a small gradient, and here it is seen.
+    The solution is `blended` plus the harmonic function that equals other - blended on the boundary. Its value at a
+    point is the mean of other - blended where random walks from the point leave the region. In contrast to gradients,
+    such values reveal smooth errors.
+
+    Args:
+        blended: Signal whose Laplacian the solution has inside the region.
+        other: Signal that the solution equals outside the region.
+        inside: Mask of the region, of the shape of the grid.
+        seed: Seed of the random walks.
+        like: Tensor with the dtype of the targets and the device of the batch.
     """
-    walk, within, header = walk_on_spheres(inside, other.header.step), np.flatnonzero(inside), other.header
-    blend, held = [each.values.reshape(-1, header.out_dim).astype(np.float64) for each in (blended, other)]
+    walk, interior, header = walk_on_spheres(inside, other.header.step), np.flatnonzero(inside), other.header
+    blended_values, other_values = [
+        each.values.reshape(-1, header.out_dim).astype(np.float64) for each in (blended, other)
+    ]
 
     def batch(step: int) -> Batch:
         random = np.random.default_rng((seed, step, 5))
-        start = random.choice(within, POINTS)
-        leave = walk(np.repeat(start, WALKS), random)
-        values = blend[start] + (held - blend)[leave].reshape(POINTS, WALKS, -1).mean(axis=1)
+        start = random.choice(interior, WALK_STARTS)
+        exits = walk(np.repeat(start, WALKS_PER_START), random)
+        harmonic = (other_values - blended_values)[exits].reshape(WALK_STARTS, WALKS_PER_START, -1).mean(axis=1)
+        values = blended_values[start] + harmonic
         return gather(other, start, like)._replace(
             target=torch.from_numpy((values - header.middle) / header.half_range).to(like)
         )
@@ -85,11 +111,13 @@ def walk_targets(blended: Signal, other: Signal, inside: Bool[np.ndarray, ...], 
     return batch
 
 
-def _along(jet: Jet, axis: int) -> Tensor | None:
+def _partial(jet: Jet, axis: int) -> Tensor | None:
     return None if jet.gradient is None else jet.gradient[..., axis]
 
 
 def _residual(read: Callable[[Jet], Tensor | None], scale: float) -> Callable[[Jet, Batch], Tensor]:
+    """Return the residual scale · read(jet) - a."""
+
     def residual(jet: Jet, batch: Batch) -> Tensor:
         derivative = read(jet)
         assert derivative is not None

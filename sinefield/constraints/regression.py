@@ -1,4 +1,4 @@
-"""Φ(x) = a(x): a field that takes a signal's values at its samples."""
+"""Constraints of regression: a field equals the values of a signal at its samples, Φ(x) = a(x)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sinefield.sampling.batch import Batch, Sampler
 
 
 def regression(sampler: Sampler) -> list[Constraint]:
-    """The one constraint C = Φ(x) - a(x)."""
+    """Return the constraint Φ(x) = a(x), as a list of one."""
     return [Constraint("value", sampler, difference)]
 
 
 def difference(jet: Jet, batch: Batch) -> Tensor:
-    """Φ(x) - a(x)."""
+    """Return the residual Φ(x) - a(x)."""
     assert batch.target is not None
     return jet.value - batch.target
 
 
 def clipped_difference(jet: Jet, batch: Batch) -> Tensor:
-    """Φ(x) - a(x), where Φ is limited to what a signal on [-1, 1] can hold."""
+    """Return the residual Φ(x) - a(x) with Φ clipped to [-1, 1], the range of a signal."""
     assert batch.target is not None
     return jet.value.clamp(-1, 1) - batch.target

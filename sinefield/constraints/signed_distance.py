@@ -1,4 +1,4 @@
-"""‖∇Φ‖ = 1, and Φ = 0 on a surface: a signed distance function (Sitzmann et al. 2020, section 4.2, equation 6)."""
+"""Constraints of signed distance functions: Φ = 0 on a surface, ‖∇Φ‖ = 1 (Sitzmann et al. 2020, equation 6)."""
 
 from __future__ import annotations
 
@@ -13,33 +13,38 @@ from sinefield.jets.operators import gradient
 from sinefield.sampling.batch import Batch, Sampler
 
 SHARPNESS = 100.0
-"""α of exp(-α |Φ|), for Φ on [-1, 1]."""
+"""Constant α of the penalty exp(-α |Φ|) away from the surface, for Φ in [-1, 1]."""
 
 
 def zero_on(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint Φ(x) = 0 on a surface."""
+    """Return the constraint Φ(x) = 0 at points on the surface."""
     return Constraint("surface", sampler, lambda jet, batch: jet.value, weight=weight, norm=torch.abs)
 
 
 def normals_align(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint ∇Φ · n / ‖∇Φ‖ = 1 on a surface; where a normal is zero, none."""
-    return Constraint("normals", sampler, _apart, order=1, weight=weight, norm=torch.abs)
+    """Return the constraint ∇Φ · n / ‖∇Φ‖ = 1 at points on the surface; a point with n = 0 adds nothing to the loss."""
+    return Constraint("normals", sampler, _normal_residual, order=1, weight=weight, norm=torch.abs)
 
 
 def unit_slope(name: str, sampler: Sampler, scale: float, weight: float) -> Constraint:
-    """The constraint ‖scale · ∇Φ‖ = 1."""
+    """Return the eikonal constraint ‖scale · ∇Φ‖ = 1."""
     return Constraint(name, sampler, _eikonal(scale), order=1, weight=weight, norm=torch.abs)
 
 
 def away_from_zero(sampler: Sampler, weight: float) -> Constraint:
-    """The constraint exp(-100 |Φ|) = 0: what is not on the surface is not on the zero level."""
+    """Return the constraint exp(-α |Φ(x)|) = 0 at points off the surface, which keeps the zero level set away."""
     return Constraint("off surface", sampler, _near_zero, weight=weight, norm=torch.abs)
 
 
 def distance_matches(sampler: Sampler, least: float, weight: float) -> Constraint:
-    """The constraint |Φ(x)| = a(x), the distance to the nearest known point, where that is more than `least`.
+    """Return the constraint |Φ(x)| = a(x), where a is the distance to the nearest known point of the surface.
 
-    It says nothing of the sign, which a field has from its beginning.
+    The constraint leaves the sign of Φ open; it stays that of the initialization.
+
+    Args:
+        sampler: Sampler of points with the distance a as target.
+        least: Distance at and below which the constraint is not applied.
+        weight: Weight of the term.
 
     Source: Atzmon and Lipman, "SAL: Sign Agnostic Learning of Shapes from Raw Data", CVPR 2020.
     """
@@ -51,7 +56,7 @@ def distance_matches(sampler: Sampler, least: float, weight: float) -> Constrain
     return Constraint("distance", sampler, residual, weight=weight, norm=torch.abs)
 
 
-def _apart(jet: Jet, batch: Batch) -> Tensor:
+def _normal_residual(jet: Jet, batch: Batch) -> Tensor:
     slope = gradient(jet)
     assert batch.normal is not None
     normal = batch.normal.to(slope)

@@ -1,4 +1,4 @@
-"""Several networks over the same coordinates."""
+"""Several networks over the same coordinates, as one network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from sinefield.networks.network import Network
 
 
 class Concat(Network):
-    """x ↦ (Φ₁(x), Φ₂(x), …): the channels of several networks, such as a wave and the speed of its medium.
+    """Concatenate the channels of several networks, x ↦ (Φ₁(x), Φ₂(x), …), such as a wave field and the wave speed.
 
-    >>> from sinefield.fields import Siren
-    >>> Beside(Siren(2, 3, width=16), Siren(2, 1, width=8))(torch.zeros(5, 2)).shape
+    Args:
+        networks: Networks over the same coordinates.
+
+    >>> from sinefield.networks import Siren
+    >>> Concat(Siren(2, 3, width=16), Siren(2, 1, width=8))(torch.zeros(5, 2)).shape
     torch.Size([5, 4])
     """
 
@@ -23,7 +26,9 @@ class Concat(Network):
         self.networks = nn.ModuleList(networks)
 
     def layers(self) -> list[Layer]:
-        raise InputError("networks beside one another are no chain of layers")
+        """Raise an InputError: concatenated networks are not a sequence of layers."""
+        raise InputError("a Concat is not a sequence of layers; use those of its networks")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the values of all networks at x (…, d), concatenated to (…, c)."""
         return torch.cat([network(x) for network in self.networks], dim=-1)

@@ -1,4 +1,4 @@
-"""Conditions that a field satisfies exactly, whatever its network says."""
+"""Hard constraints: conditions that a field satisfies exactly, for any weights of its network."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sinefield.errors import InputError, one_line
 
 
 class HardConstraint(ABC):
-    """u(x) = g(x) + φ(x) Φ(x): where the factor φ vanishes, the field is the lift g.
+    """Base class of hard constraints u(x) = g(x) + φ(x) Φ(x), so that u equals the lift g where the factor φ vanishes.
 
-    Whoever adds one writes g and φ with PyTorch's functions; their derivatives follow.
+    A subclass implements g and φ with PyTorch operations, from which their derivatives follow.
 
     Source: Lagaris, Likas and Fotiadis, "Artificial neural networks for solving ordinary and partial differential
     equations", 1998; for other shapes Sukumar and Srivastava, "Exact imposition of boundary conditions with distance
@@ -26,20 +26,20 @@ class HardConstraint(ABC):
     """
 
     def lift(self, x: Tensor) -> Tensor:
-        """g at coordinates (n, d) in the user's units: (n, c), or (n, 1) for all channels."""
+        """Return g at points x (n, d) in the user's units: (n, c), or (n, 1) for all channels (default: zero)."""
         return torch.zeros_like(x[:, :1])
 
     @abstractmethod
     def factor(self, x: Tensor) -> Tensor:
-        """φ there, (n, c) or (n, 1)."""
+        """Return φ at points x (n, d) in the user's units: (n, c), or (n, 1) for all channels."""
 
     @property
     def dim(self) -> int | None:
-        """How many coordinates it is for; None for any number."""
+        """Number of coordinates that the constraint requires; None if it supports any number."""
         return None
 
     def __call__(self, x: Tensor, value: Tensor) -> Tensor:
-        """u at x (…, d), from Φ there (…, c)."""
+        """Return u (…, c) at points x (…, d), given the values Φ(x) (…, c)."""
         flat = x.reshape(-1, x.shape[-1])
         u = self.lift(flat).to(value) + self.factor(flat).to(value) * value.reshape(-1, value.shape[-1])
         return u.reshape(value.shape)
@@ -47,9 +47,16 @@ class HardConstraint(ABC):
 
 @dataclass(frozen=True)
 class ZeroOnBox(HardConstraint):
-    """u = 0 on the faces of a box: φ = Πₖ (xₖ - lowerₖ)(upperₖ - xₖ), with 1 in the middle.
+    """u = 0 on the faces of a box: φ(x) = Πₖ (xₖ - lowerₖ)(upperₖ - xₖ), scaled to 1 at the center.
 
-    >>> Walls((0.0,), (2.0,)).factor(torch.tensor([[0.0], [1.0], [2.0]])).flatten().tolist()
+    Attributes:
+        lower: Lower corner of the box.
+        upper: Upper corner of the box.
+
+    Raises:
+        InputError: If a lower bound is not smaller than the upper bound.
+
+    >>> ZeroOnBox((0.0,), (2.0,)).factor(torch.tensor([[0.0], [1.0], [2.0]])).flatten().tolist()
     [0.0, 1.0, 0.0]
     """
 
@@ -58,7 +65,10 @@ class ZeroOnBox(HardConstraint):
 
     def __post_init__(self) -> None:
         if len(self.lower) != len(self.upper) or not all(map(operator.lt, self.lower, self.upper)):
-            raise InputError(f"walls are at two corners in order; found {self.lower} and {self.upper}")
+            raise InputError(
+                "ZeroOnBox needs a lower and an upper corner of the same dimension, in ascending order; "
+                f"they are {self.lower} and {self.upper}"
+            )
 
     @property
     def dim(self) -> int:
@@ -72,9 +82,13 @@ class ZeroOnBox(HardConstraint):
 
 @dataclass(frozen=True)
 class DistanceFactor(HardConstraint):
-    """u = 0 at a point, growing from there as a distance does: φ = ‖x - a‖ and g = slope φ.
+    """u = 0 at a point a, and u grows like a distance from it: φ(x) = ‖x - a‖ and g(x) = slope · φ(x).
 
-    >>> Apart((1.0, 1.0), 2.0).lift(torch.tensor([[1.0, 1.0], [4.0, 5.0]])).flatten().tolist()
+    Attributes:
+        point: Coordinates of a.
+        slope: Slope of the lift (default: 1).
+
+    >>> DistanceFactor((1.0, 1.0), 2.0).lift(torch.tensor([[1.0, 1.0], [4.0, 5.0]])).flatten().tolist()
     [0.0, 10.0]
     """
 
@@ -89,15 +103,20 @@ class DistanceFactor(HardConstraint):
         return self.slope * self.factor(x)
 
     def factor(self, x: Tensor) -> Tensor:
-        # the distance has no derivative at the point itself; a rounding away from it, it is large but finite
+        # a distance is not differentiable at a; the tiny offset makes its derivatives there large but finite
         return ((x - x.new_tensor(self.point)).square().sum(-1, keepdim=True) + 1e-30).sqrt() - 1e-15
 
 
 @dataclass(frozen=True)
 class CompactSupport(HardConstraint):
-    """u is a constant outside of a box around the origin: φ = height Πₖ (1 - xₖ²/half²)², zero beyond it.
+    """u is constant outside a cube around the origin: φ(x) = height · Πₖ (1 - xₖ²/half_width²)² inside, 0 outside.
 
-    >>> Window(0.5, 1.0).factor(torch.tensor([[0.0, 0.0], [0.25, 0.0], [0.5, 0.1]])).flatten().tolist()
+    Attributes:
+        half_width: Half the side of the cube.
+        outside: Value of u outside the cube.
+        height: Value of φ at the origin (default: 1).
+
+    >>> CompactSupport(0.5, 1.0).factor(torch.tensor([[0.0, 0.0], [0.25, 0.0], [0.5, 0.1]])).flatten().tolist()
     [1.0, 0.5625, 0.0]
     """
 
@@ -114,18 +133,20 @@ class CompactSupport(HardConstraint):
 
 @dataclass(frozen=True)
 class GaussianSources(HardConstraint):
-    """u = g + Φ, where Δg has the sharp Gaussian sources in the plane, so that what is left for Φ is smooth.
+    """u = g + Φ, where Δg contains the narrow Gaussian sources in the plane, so that Φ is smooth.
 
-        g(x) = strength (ln r² + E₁(r² / 2σ²)) / 4π · (1 - r²/R²)⁴,   Δ of what is before the dot: strength N(0, σ²)
+        g(x) = strength · (ln r² + E₁(r² / 2σ²)) / 4π · (1 - r²/R²)⁴ for r < R, 0 beyond, summed over the sources
 
-    Source: the free-space potential of a Gaussian; to take a singularity away so is common with finite elements.
+    Without the last factor, which cuts off g at the distance R, Δg is strength · N(0, σ²) around each source.
+
+    Source: The free-space potential of a Gaussian; subtracting a singularity in this way is common in finite elements.
 
     Attributes:
-        points: of each source.
-        variance: σ².
-        reach: R, beyond which g is zero.
-        strength: of each of a source's channels, such as its real and its imaginary part; the channels of the first
-            source come first.
+        points: Position of each source.
+        variance: Variance σ² of the Gaussians.
+        reach: Distance R from a source beyond which its part of g is zero.
+        strength: Strength of a source in each of its channels, such as the real and the imaginary part. The channels of
+            all sources are concatenated in the order of the sources.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -138,68 +159,70 @@ class GaussianSources(HardConstraint):
         return 2
 
     def lift(self, x: Tensor) -> Tensor:
-        apart = (x[:, None] - x.new_tensor(self.points)).square().sum(-1) + 1e-12
-        potential = (apart.log() + _Exp1.apply(apart / (2 * self.variance))) / (4 * math.pi)
-        near = potential * (1 - (apart / self.reach**2).clamp(max=1)) ** 4
-        potentials: Tensor = near[..., None] * x.new_tensor(self.strength)
-        return potentials.flatten(1)
+        r2 = (x[:, None] - x.new_tensor(self.points)).square().sum(-1) + 1e-12
+        potential = (r2.log() + _Exp1.apply(r2 / (2 * self.variance))) / (4 * math.pi)
+        potential = potential * (1 - (r2 / self.reach**2).clamp(max=1)) ** 4
+        lift: Tensor = potential[..., None] * x.new_tensor(self.strength)
+        return lift.flatten(1)
 
     def factor(self, x: Tensor) -> Tensor:
         return torch.ones_like(x[:, :1])
 
 
 HARD_CONSTRAINTS: dict[str, type[HardConstraint]] = {
-    "walls": ZeroOnBox,
-    "apart": DistanceFactor,
-    "window": CompactSupport,
-    "sources": GaussianSources,
+    "zero_on_box": ZeroOnBox,
+    "distance_factor": DistanceFactor,
+    "compact_support": CompactSupport,
+    "gaussian_sources": GaussianSources,
 }
-"""Conditions by the name that they have in field files, where their attributes are their description."""
+"""Hard constraints by their name in field files, which store the attributes of each."""
 
 
 def check(hard_constraint: HardConstraint, domain: Domain, channels: int) -> None:
-    """Raise InputError unless a condition goes with coordinates and channels."""
+    """Raise an InputError unless a hard constraint matches a domain and a number of channels."""
+    name = type(hard_constraint).__name__
     x = torch.tensor([domain.center, domain.lower], dtype=torch.float64)
     try:
         shapes = {tuple(part.shape) for part in (hard_constraint.lift(x), hard_constraint.factor(x))}
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"{name} does not support {domain.dim} coordinates ({one_line(error)})") from error
+    if hard_constraint.dim not in (None, domain.dim):
+        raise InputError(f"{name} is for {hard_constraint.dim} coordinates; the domain has {domain.dim}")
+    if not shapes <= {(2, 1), (2, channels)}:
         raise InputError(
-            f"{type(hard_constraint).__name__} is not for {domain.dim} coordinates ({one_line(error)})"
-        ) from error
-    if not shapes <= {(2, 1), (2, channels)} or hard_constraint.dim not in (None, domain.dim):
-        raise InputError(
-            f"{type(hard_constraint).__name__} does not go with {domain.dim} coordinates and {channels} channels: "
-            f"lift and factor have the shapes {sorted(shapes)} at two points"
+            f"lift and factor of {name} must have the shape (n, 1) or (n, {channels}); for n = 2 points they have "
+            f"{' and '.join(map(str, sorted(shapes)))}"
         )
 
 
 def described(hard_constraint: HardConstraint) -> dict[str, Any]:
-    """A condition for a file's header.
+    """Return the description of a hard constraint in the header of a field file: its name and its attributes.
 
     Raises:
-        InputError: one that has no name.
+        InputError: If the type of the constraint is not in `HARD_CONSTRAINTS`.
     """
     for name, kind in HARD_CONSTRAINTS.items():
         if type(hard_constraint) is kind:
             return {"name": name, **vars(hard_constraint)}
     raise InputError(
-        f"a field with a condition of one's own ({type(hard_constraint).__name__}) cannot be saved; "
-        f"a file describes {', '.join(HARD_CONSTRAINTS)}"
+        f"a field with a custom hard constraint ({type(hard_constraint).__name__}) cannot be saved; "
+        f"field files support {', '.join(kind.__name__ for kind in HARD_CONSTRAINTS.values())}"
     )
 
 
 def from_description(header: dict[str, Any]) -> HardConstraint:
-    """The condition that `described` describes."""
-    arguments = {name: _tupled(value) for name, value in header.items() if name != "name"}
+    """Return the hard constraint with a description that `described` returned."""
+    arguments = {name: _to_tuples(value) for name, value in header.items() if name != "name"}
     return HARD_CONSTRAINTS[header["name"]](**arguments)
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(each) for each in value) if isinstance(value, list) else value
+def _to_tuples(value: Any) -> Any:
+    """Convert nested lists, as read from JSON, to nested tuples."""
+    return tuple(_to_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 class _Exp1(torch.autograd.Function):
-    """E₁(z) = ∫ exp(-t) / t dt from z to infinity, whose derivative is -exp(-z) / z."""
+    """Exponential integral E₁(z) = ∫ exp(-t) / t dt from z to infinity, with the derivative -exp(-z) / z."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> Tensor:
@@ -211,5 +234,5 @@ class _Exp1(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, bar: Tensor) -> Tensor:
         (z,) = ctx.saved_tensors
-        slope: Tensor = -bar * torch.exp(-z) / z
-        return slope
+        gradient: Tensor = -bar * torch.exp(-z) / z
+        return gradient

@@ -1,4 +1,4 @@
-"""A network over coordinates in the user's own units."""
+"""A network over a domain, as a function of coordinates in the user's units."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from sinefield.networks.network import Network, Perceptron
 
 
 class OnDomain(Network):
-    """x ↦ network((x - centre) / half): derivatives are per unit of the user's coordinates.
+    """The network u(x) = Φ((x - center) / half_extent), whose derivatives are per unit of the user's coordinates.
 
-    With a condition it is x ↦ g(x) + φ(x) · network((x - centre) / half).
+    With a hard constraint of lift g and factor φ, u(x) = g(x) + φ(x) Φ((x - center) / half_extent).
+
+    Args:
+        network: Network Φ over normalized coordinates.
+        domain: Domain with the center and the half extents.
+        hard_constraint: Hard constraint in the user's coordinates (default: none).
+
+    Raises:
+        InputError: If the hard constraint does not match the numbers of coordinates and channels.
     """
 
     center: Tensor
@@ -25,8 +33,9 @@ class OnDomain(Network):
         self.network, self.hard_constraint = network, hard_constraint
         if hard_constraint is not None:
             check(hard_constraint, domain, network.out_dim)
-        self.register_buffer("centre", torch.tensor(domain.center, dtype=torch.float64), persistent=False)
+        self.register_buffer("center", torch.tensor(domain.center, dtype=torch.float64), persistent=False)
         self.register_buffer("unit", torch.tensor(domain.half_extent, dtype=torch.float64), persistent=False)
 
     def layers(self) -> list[Layer]:
+        """Return the normalization of the coordinates, followed by the layers of the network."""
         return [Rescale(self.center, 1 / self.unit, self.network.weights[0].dtype), *self.network.layers()]

@@ -1,4 +1,8 @@
-"""Points at which constraints are evaluated: the samples of a signal, and collocation points."""
+"""Samplers: functions from the training step to a batch of points at which constraints are evaluated.
+
+`collocation` draws points from domains, regions and surfaces; `data` draws samples of a signal; `schedules` changes
+another sampler in the course of training.
+"""
 
 from sinefield.sampling.batch import Batch as Batch
 from sinefield.sampling.batch import Sampler as Sampler

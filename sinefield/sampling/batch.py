@@ -1,4 +1,4 @@
-"""Points at which constraints are evaluated, with the data known there."""
+"""The data types of a batch of points and of a sampler."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Points and what is known there.
+    """Points, with the data that are known at each.
 
     Attributes:
-        x: coordinates in the user's units (n, d); float64, so that a time stamp keeps its digits.
-        target: what is measured there (n, …), such as the values of a signal on [-1, 1] (n, c).
-        weight: how much each point counts (n, 1); None where all count the same.
-        normal: of the boundary or the surface, unit length, outwards (n, d).
+        x: Coordinates in the user's units, shape (n, d), in float64 so that large coordinates such as time stamps keep
+            their precision.
+        target: Measured data, shape (n, …), such as the values (n, c) of a signal scaled to [-1, 1].
+        weight: Weight of each point in the loss, shape (n, 1); None if all weights are equal.
+        normal: Outward unit normal of the boundary or the surface, shape (n, d).
     """
 
     x: Float[Tensor, "n d"]
@@ -26,10 +27,10 @@ class Batch(NamedTuple):
     normal: Float[Tensor, "n d"] | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
+        """Return the batch on a device."""
         target, weight, normal = (None if each is None else each.to(device) for each in self[1:])
         return Batch(self.x.to(device), target, weight, normal)
 
 
 Sampler = Callable[[int], Batch]
-"""A function of the step alone, so that work that was cut off goes on with the same batches."""
+"""Function from the training step to a batch, of the step alone, so that resumed training uses the same batches."""

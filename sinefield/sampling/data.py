@@ -1,4 +1,4 @@
-"""Batches of a signal's samples."""
+"""Samplers of the samples of a signal."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sinefield.sampling.permutation import Indices, Permutation, PermutationSlic
 from sinefield.signals import Signal
 
 SINGLE = torch.empty(0, dtype=torch.float32)
+"""Default of the `like` arguments: float32 on the CPU."""
 
 
 def random_batches(
@@ -25,23 +26,23 @@ def random_batches(
     seed: int = 0,
     like: Tensor = SINGLE,
 ) -> Sampler:
-    """Mini-batches without replacement, in an order drawn anew for each pass over the samples.
+    """Sample mini-batches without replacement, in a new random order for each epoch.
 
     Args:
-        signal: where the samples come from.
-        size: samples in a batch; None, or as many as there are, for all of them in their order.
-        indices: the (flat) samples to draw from; all of them unless given.
-        seed: of the order.
-        like: a tensor on the device and of the type that the targets get.
+        signal: Signal to sample.
+        size: Number of samples in a batch; None, or at least the number of samples, for all samples in their order.
+        indices: Flat indices of the samples to draw from (default: all).
+        seed: Seed of the random order.
+        like: Tensor with the dtype of the targets and the device of the batch (default: float32 on the CPU).
     """
     count = signal.size if indices is None else len(indices)
     if size is None or size >= count:
-        everything = gather(signal, np.arange(count) if indices is None else indices[:], like)
-        return lambda step: everything
-    passes = count // size
+        full_batch = gather(signal, np.arange(count) if indices is None else indices[:], like)
+        return lambda step: full_batch
+    batches_per_epoch = count // size
 
     def batch(step: int) -> Batch:
-        epoch, part = divmod(step, passes)
+        epoch, part = divmod(step, batches_per_epoch)
         drawn = Permutation(count, (seed, epoch))[part * size : (part + 1) * size]
         return gather(signal, drawn if indices is None else indices[drawn], like)
 
@@ -49,14 +50,21 @@ def random_batches(
 
 
 def jittered(sampler: Sampler, axis: int, width: float, *, seed: int = 0) -> Sampler:
-    """Points moved along an axis by up to half a width either way, at random and anew at each step."""
+    """Shift each point of a sampler along an axis by a random offset from U(-width/2, width/2), new at each step.
+
+    Args:
+        sampler: Sampler of the points.
+        axis: Axis to shift along.
+        width: Width of the interval of offsets, in the unit of the axis.
+        seed: Seed of the random numbers.
+    """
 
     def batch(step: int) -> Batch:
         drawn = sampler(step)
-        moved = drawn.x.clone()
-        random = np.random.default_rng((seed, step, 3, axis)).random(len(moved)) - 0.5
-        moved[:, axis] += torch.from_numpy(width * random).to(moved)
-        return drawn._replace(x=moved)
+        x = drawn.x.clone()
+        offset = np.random.default_rng((seed, step, 3, axis)).random(len(x)) - 0.5
+        x[:, axis] += torch.from_numpy(width * offset).to(x)
+        return drawn._replace(x=x)
 
     return batch
 
@@ -68,7 +76,14 @@ def ordered_batches(
     indices: Indices | None = None,
     like: Tensor = SINGLE,
 ) -> Iterator[Batch]:
-    """All samples once, in their order, `size` at a time."""
+    """Yield all samples once, in their order.
+
+    Args:
+        signal: Signal to sample.
+        size: Number of samples in a batch; the last batch may be smaller.
+        indices: Flat indices of the samples to yield (default: all).
+        like: Tensor with the dtype of the targets and the device of the batches (default: float32 on the CPU).
+    """
     count = signal.size if indices is None else len(indices)
     for start in range(0, count, size):
         part = np.arange(start, min(start + size, count))
@@ -76,24 +91,41 @@ def ordered_batches(
 
 
 def gather(signal: Signal, index: Int64[np.ndarray, " n"], like: Tensor = SINGLE) -> Batch:
-    """The samples with these flat indices, on the device and with targets of the type of `like`."""
+    """Return the samples with the given flat indices, with values scaled to [-1, 1] as targets.
+
+    Args:
+        signal: Signal to sample.
+        index: Flat indices of the samples.
+        like: Tensor with the dtype of the targets and the device of the batch (default: float32 on the CPU).
+    """
     x, values = signal.at(index)
     target = (values - signal.header.middle) / signal.header.half_range
     return Batch(torch.from_numpy(x).to(like.device), torch.from_numpy(target).to(like))
 
 
 def split_holdout(signal: Signal, holdout: float, seed: int) -> tuple[Indices | None, Indices | None]:
-    """The samples to fit and a random share of them to keep out, as flat indices; None for all and for none.
+    """Split the samples at random into those to fit and those to hold out.
+
+    Args:
+        signal: Signal whose samples are split.
+        holdout: Fraction of the samples to hold out, in [0, 1).
+        seed: Seed of the random split.
+
+    Returns:
+        The flat indices of the samples to fit and of those held out; None and None for a fraction of 0, which fits all.
 
     Raises:
-        InputError: unless 0 ≤ holdout < 1, or if nothing is left on one side.
+        InputError: If the fraction is not in [0, 1), or one of the two parts would be empty.
     """
     if not 0 <= holdout < 1:
-        raise InputError(f"holdout must be a share of the samples, from 0 up to but not including 1; it is {holdout}")
+        raise InputError(f"holdout must be a fraction of the samples, at least 0 and less than 1; it is {holdout}")
     if holdout == 0:
         return None, None
     count = round(holdout * signal.size)
     if not 0 < count < signal.size:
-        raise InputError(f"holdout {holdout} of {signal.size} samples leaves nothing to fit or to judge by")
+        raise InputError(
+            f"holdout = {holdout} holds out {count} of {signal.size} samples; "
+            "choose a fraction that leaves samples both to fit and to evaluate"
+        )
     order = Permutation(signal.size, (seed, 0x5EED))
     return PermutationSlice(order, count, signal.size), PermutationSlice(order, 0, count)

@@ -1,4 +1,4 @@
-"""A random permutation that takes no memory."""
+"""Random permutations that are computed on demand, without storing them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from numpy.typing import NDArray
 
 
 class Permutation:
-    """A random order of 0 … count - 1 that takes no memory: a Feistel network, walked until it is back in range.
+    """Pseudorandom permutation of 0 … count - 1, computed on demand.
+
+    A Feistel network permutes the numbers of an even number of bits, at least that of count - 1. A result outside the
+    range is permuted again until it lies inside (cycle walking).
+
+    Args:
+        count: Number of elements.
+        seed: Seed of the permutation.
 
     Source: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
 
-    >>> order = Shuffled(1000, seed=(0, 1))
+    >>> order = Permutation(1000, seed=(0, 1))
     >>> sorted(order[:].tolist()) == list(range(1000))
     True
     """
 
     ROUNDS = 6
+    """Number of rounds of the Feistel network."""
 
     def __init__(self, count: int, seed: tuple[int, ...]):
         self.count = count
@@ -28,18 +36,19 @@ class Permutation:
         return self.count
 
     def __getitem__(self, where: slice | Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " _"]:
-        """The numbers at these positions of the order."""
+        """Return the elements of the permutation at a slice or at an array of positions."""
         if isinstance(where, slice):
             where = np.arange(*where.indices(self.count))
-        found = self._encrypt(where.astype(np.uint64))
-        while len(beyond := np.flatnonzero(found >= self.count)):
-            found[beyond] = self._encrypt(found[beyond])
-        return found.astype(np.int64)
+        result = self._encrypt(where.astype(np.uint64))
+        while len(outside := np.flatnonzero(result >= self.count)):
+            result[outside] = self._encrypt(result[outside])
+        return result.astype(np.int64)
 
     def _encrypt(self, number: NDArray[np.uint64]) -> NDArray[np.uint64]:
         mask, half_bits = np.uint64(2**self.half_bits - 1), np.uint64(self.half_bits)
         left, right = number >> half_bits, number & mask
         for key in self.keys:
+            # the multipliers mix the bits as in the SplitMix64 generator
             mixed = (right ^ key) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
             mixed *= np.uint64(0xBF58476D1CE4E5B9)
@@ -48,7 +57,13 @@ class Permutation:
 
 
 class PermutationSlice:
-    """A stretch of a random order: what is fitted, or what is held out, without a list of it."""
+    """The elements start … stop - 1 of a permutation, computed on demand.
+
+    Args:
+        order: Permutation.
+        start: Position of the first element.
+        stop: Position after the last element.
+    """
 
     def __init__(self, order: Permutation, start: int, stop: int):
         self.order, self.start, self.stop = order, start, stop
@@ -57,10 +72,11 @@ class PermutationSlice:
         return self.stop - self.start
 
     def __getitem__(self, where: slice | Int64[np.ndarray, " k"]) -> Int64[np.ndarray, " _"]:
+        """Return the elements at a slice or at an array of positions, counted from `start`."""
         if isinstance(where, slice):
             where = np.arange(*where.indices(len(self)))
         return self.order[self.start + where]
 
 
 Indices = Int64[np.ndarray, " _"] | PermutationSlice
-"""Flat indices of samples, in a list or as they are computed."""
+"""Flat indices of samples, as an array or computed on demand."""
