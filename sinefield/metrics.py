@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
-
 WINDOW = 7
 """Side of the square window of `ssim` in pixels."""
 
@@ -29,7 +27,7 @@ def psnr(mse: float, peak: float = 2.0) -> float:
     return 10 * math.log10(peak**2 / mse) if mse < math.inf else -math.inf
 
 
-def ssim(reference: Array, estimate: Array, peak: float) -> float | None:
+def ssim(reference: NDArray[Any], estimate: NDArray[Any], peak: float) -> float | None:
     """Return the structural similarity of two pictures, averaged over pixels and channels.
 
     The window is uniform, 7 x 7 pixels; K₁ = 0.01, K₂ = 0.03. The result is that of
@@ -51,7 +49,7 @@ def ssim(reference: Array, estimate: Array, peak: float) -> float | None:
     return float(np.mean([_ssim_channel(x.astype(float), y.astype(float), peak) for x, y in channels]))
 
 
-def _ssim_channel(x: Array, y: Array, peak: float) -> float:
+def _ssim_channel(x: NDArray[Any], y: NDArray[Any], peak: float) -> float:
     from scipy.ndimage import uniform_filter
 
     pixels = WINDOW**2
