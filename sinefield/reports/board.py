@@ -1,4 +1,4 @@
-"""What TensorBoard shows while a prior is learned."""
+"""The training of a prior in TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,44 +9,49 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sinefield.errors import InputError
+from sinefield.extras import extra
+from sinefield.files import make_folder
 from sinefield.priors.data import ImageDataset, random_mask
-from sinefield.priors.fit_prior import Log, unseen
+from sinefield.priors.fit_prior import Log, held_out
 from sinefield.priors.inpaint import inpaint
 from sinefield.priors.prior import Prior
-from sinefield.reports.folder import prepare
 
-SHOWN, SEEN = 8, 100
-"""Pictures in a grid, and pixels that are seen of each."""
+PICTURES = 8
+"""Number of held-out pictures in the grid."""
+
+OBSERVED = 100
+"""Number of random pixels from which each of them is completed."""
 
 
 @contextmanager
 def board(folder: Path, dataset: ImageDataset) -> Iterator[Log]:
-    """Scalars, and for some pictures that are held out three rows: what is seen, what is made of it, what they are.
+    """Context manager for a function that logs a prior to TensorBoard.
+
+    It logs scalars, and a grid of held-out pictures in three rows: the observed pixels, the completed picture and the
+    reference.
+
+    Args:
+        folder: Folder of the log, which is created if necessary.
+        dataset: Pictures that the prior is trained on, with those that are held out.
 
     Raises:
-        InputError: TensorBoard is not installed, or the folder cannot be made.
+        InputError: TensorBoard is not installed, or the folder cannot be created.
     """
-    try:
+    with extra("tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError("this needs TensorBoard: pip install 'sinefield[tensorboard]'") from error
-    prepare(folder)
-    writer = SummaryWriter(str(folder))
+    writer = SummaryWriter(str(make_folder(folder)))
 
-    def log(prior: Prior, step: int, numbers: dict[str, float]) -> None:
-        for name, value in numbers.items():
+    def log(prior: Prior, step: int, scalars: dict[str, float]) -> None:
+        for name, value in scalars.items():
             writer.add_scalar(name.replace(" ", "_"), value, step)
         columns = []
-        for index in unseen(prior, dataset)[:SHOWN]:
-            picture, seen = (
-                dataset.signal(int(index)),
-                random_mask(dataset.size, min(SEEN, dataset.size**2), int(index)),
-            )
-            made = inpaint(prior, picture, seen).render().reshape(picture.values.shape)
-            columns.append(np.concatenate([picture.values * seen[..., None], made, picture.values]))
-        shown = torch.from_numpy(np.concatenate(columns, axis=1)).permute(2, 0, 1)
-        writer.add_image("held_out", shown.expand(3, -1, -1), step)
+        for index in held_out(prior, dataset)[:PICTURES]:
+            picture = dataset.signal(int(index))
+            mask = random_mask(dataset.size, min(OBSERVED, dataset.size**2), int(index))
+            completed = inpaint(prior, picture, mask).render().reshape(picture.values.shape)
+            columns.append(np.concatenate([picture.values * mask[..., None], completed, picture.values]))
+        grid = torch.from_numpy(np.concatenate(columns, axis=1)).permute(2, 0, 1)
+        writer.add_image("held_out", grid.expand(3, -1, -1), step)
 
     try:
         yield log

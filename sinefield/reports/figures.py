@@ -1,44 +1,178 @@
-"""Figures that explain themselves."""
+"""Figures of fields, drawn with Matplotlib; the only module that imports it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from sinefield.field.grayscale import limit, magnitude, signed
+from sinefield.extras import extra
+from sinefield.field.grayscale import channel_mean, gradient_magnitude, robust_limit
+from sinefield.field.info import FitInfo, History
 from sinefield.files import atomic
 from sinefield.metrics import psnr
 from sinefield.signals import Header
 
+with extra("plot"):
+    import matplotlib
+    from cycler import cycler
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
 Array = NDArray[Any]
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Colors of lines, which readers with color vision deficiency can tell apart.
+
+Source: Okabe and Ito, "Color Universal Design", 2008, without yellow.
+"""
+
+LINE_STYLES = ("-", "--", ":")
+"""Styles of lines; the next one is used after all colors."""
 
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": cycler(linestyle=LINE_STYLES) * cycler(color=COLORS),
     "figure.dpi": 150,
 }
+"""Parameters of Matplotlib for all figures."""
+
+MAX_ASPECT = 10
+"""Ratio of the sides of a picture above which it is stretched."""
+
+MAX_MARKERS = 30
+"""Number of points of a curve up to which they are marked."""
+
+
+@contextmanager
+def saved_figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """Yield a new figure, and save it when the block ends; no display is needed.
+
+    Args:
+        path: Path of the file; its suffix names the format.
+        size: Width and height in inches.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
+        with atomic(path) as temporary:
+            figure.savefig(temporary)
+
+
+def stacked(figure: Figure, heights: Sequence[float] = (1, 1)) -> tuple[Any, Any]:
+    """Return the upper and the lower part of a figure, with relative heights."""
+    upper, lower = cast(Any, figure).subfigures(2, 1, height_ratios=heights)
+    return upper, lower
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return the color and the style of the line with an index."""
+    style = LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)]
+    return {"color": COLORS[index % len(COLORS)], "linestyle": style}
 
 
 def as_colors(samples: Array, header: Header) -> Array:
-    """Samples (height, width[, c]) of a picture as greys or RGB(A) in [0, 1], for a figure."""
+    """Return the samples (height, width[, c]) of a picture as gray, RGB or RGBA values in [0, 1]."""
     low, high = min(header.low), max(header.high)
-    shown = np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
+    colors = np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
     if header.channels == tuple("CMYK"):
-        return (1 - shown[..., :3]) * (1 - shown[..., 3:])
+        return (1 - colors[..., :3]) * (1 - colors[..., 3:])
     if header.channels == ("L", "A"):
-        return shown[..., [0, 0, 0, 1]]
-    return shown if shown.ndim == 2 or shown.shape[-1] in (3, 4) else shown[..., :3].mean(-1)
+        return colors[..., [0, 0, 0, 1]]
+    return colors if colors.ndim == 2 or colors.shape[-1] in (3, 4) else colors[..., :3].mean(-1)
+
+
+def colormap(values: Array, name: str, limit: float) -> NDArray[np.uint8]:
+    """Return values from -limit to limit as 8-bit RGB colors of a color map of Matplotlib."""
+    colors = matplotlib.colormaps[name](0.5 + values / (2 * limit or 1), bytes=True)
+    return np.asarray(colors, dtype=np.uint8)[..., :3]
+
+
+def decibels(value: float | None) -> str:
+    """Return a PSNR with its unit; "exact" if it is infinite, which field files store as None."""
+    return "exact" if value is None or math.isinf(value) else f"{value:.1f} dB"
+
+
+def quantity_label(name: str, unit: str) -> str:
+    """Return the label of an axis: a name with its unit, if it has one."""
+    return f"{name} ({unit})" if unit else name
+
+
+def draw_picture(axes: Axes, picture: Array, title: str) -> None:
+    """Draw a picture with values in [0, 1]."""
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(picture))
+    axes.set_title(title)
+    axes.axis("off")
+
+
+def draw_map(axes: Axes, values: Array, colors: str, low: float, high: float) -> AxesImage:
+    """Draw values on a grid without axes, and return the image, from which a color bar can be made."""
+    axes.axis("off")
+    return axes.imshow(values, cmap=colors, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(values))
+
+
+def draw_scaled_map(axes: Axes, values: Array, title: str, colors: str, low: float, high: float) -> None:
+    """Draw values on a grid with a title and a color bar."""
+    image = draw_map(axes, values, colors, low, high)
+    axes.set_title(title)
+    draw_color_bar(axes, image)
+
+
+def draw_color_bar(axes: Axes, image: Any, label: str = "") -> None:
+    """Draw the color bar of an image beside it."""
+    axes.figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.02)
+
+
+def draw_gradient(axes: Axes, magnitude: Array, title: str, limit: float | None = None) -> None:
+    """Draw the magnitude of a gradient, by default up to its own limit."""
+    draw_scaled_map(axes, magnitude, title, "magma", 0, robust_limit(magnitude) if limit is None else limit)
+
+
+def draw_signed(axes: Axes, values: Array, title: str, limit: float | None = None) -> None:
+    """Draw values of both signs: negative ones blue, zero white, positive ones red."""
+    limit = robust_limit(values) if limit is None else limit
+    draw_scaled_map(axes, values, title, "RdBu_r", -limit, limit)
+
+
+def draw_error(axes: Axes, header: Header, reference: Array, fitted: Array) -> None:
+    """Draw the largest absolute error over the channels, in % of the range of values."""
+    percent = 2 * header.half_range.max() / 100
+    error = np.abs(fitted.astype(np.float64) - reference.astype(np.float64)) / percent
+    error = error if error.ndim == 2 else error.max(-1)
+    draw_scaled_map(axes, error, "Error (% of range)", "inferno", 0, robust_limit(error))
+
+
+def draw_psnr_curve(axes: Axes, history: History) -> None:
+    """Draw the PSNR during a training against time."""
+    _draw_curve(axes, history, [psnr(error) for _, _, error in history])
+    axes.set(ylabel="PSNR (dB)", title="Training curve")
+
+
+def draw_loss_curve(axes: Axes, history: History, label: str = "Loss", title: str = "Training curve") -> None:
+    """Draw the loss during a training against time, on a logarithmic scale."""
+    _draw_curve(axes, history, [error for _, _, error in history])
+    axes.set(ylabel=label, title=title, yscale="log")
+
+
+def save_psnr_curve(path: Path, info: FitInfo) -> None:
+    """Save a figure of the PSNR during a training against time."""
+    with saved_figure(path, (6.4, 3.6)) as figure:
+        draw_psnr_curve(figure.subplots(), info.history)
+
+
+def save_error(path: Path, header: Header, reference: Array, fitted: Array) -> None:
+    """Save a figure of the absolute error."""
+    with saved_figure(path, (5.6, 4.6)) as figure:
+        draw_error(figure.subplots(), header, reference, fitted)
 
 
 def contact_sheet(
@@ -49,89 +183,60 @@ def contact_sheet(
     gradient: Array,
     laplacian: Array,
     detail: tuple[Array, Array, float],
-    made: Mapping[str, Any],
+    info: FitInfo,
 ) -> None:
-    """Truth, fit, error, training curve, derivatives and an enlarged detail on one page.
+    """Save a figure of a picture and its field: values, error, training curve, derivatives and a detail.
 
     Args:
-        truth, fitted: the samples and the field at the same places.
-        gradient, laplacian: of the field, there as well.
-        detail: a part of the samples, the same part of the field on a finer grid, and how much finer that is.
+        path: Path of the figure.
+        header: Header of the picture.
+        reference, fitted: Samples of the picture and of the field.
+        gradient, laplacian: Derivatives of the field at the samples.
+        detail: A part of the picture, the same part of the field on a finer grid, and the ratio of the two grids.
+        info: How the field was made.
     """
     pixels, enlarged, scale = detail
     height, width = reference.shape[:2]
-    quality = f"{made['psnr_db']:.1f} dB" if made["psnr_db"] is not None else "exact"
-    slope, curvature = magnitude(gradient), signed(laplacian)
-    with figure_at(path, (14, 7)) as figure:
-        (one, two, three, four), (five, six, seven, eight) = figure.subplots(2, 4)
-        picture_at(one, as_colors(reference, header), f"the picture, {width} × {height} pixels")
-        picture_at(two, as_colors(fitted, header), f"the field: {quality}, {made['parameters']:,} parameters")
-        error_map(three, header, reference, fitted)
-        training_curve(four, made["history"])
-        scaled_at(five, slope, "its exact gradient, |∇Φ| per px", "magma", 0, limit(slope))
-        scaled_at(six, curvature, "its exact Laplacian, ΔΦ per px²", "RdBu_r", -limit(curvature), limit(curvature))
-        picture_at(seven, as_colors(pixels, header), "a detail of the picture")
-        picture_at(eight, as_colors(enlarged, header), f"the field there, sampled {scale:g}× as finely")
-
-
-def save_training_curve(path: Path, made: Mapping[str, Any]) -> None:
-    """The PSNR against time, by itself."""
-    with figure_at(path, (6.4, 3.6)) as figure:
-        training_curve(figure.subplots(), made["history"])
-
-
-def save_error_map(path: Path, header: Header, reference: Array, fitted: Array) -> None:
-    """The absolute error with its scale, by itself."""
-    with figure_at(path, (5.6, 4.6)) as figure:
-        error_map(figure.subplots(), header, reference, fitted)
-
-
-def training_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
-    """PSNR against seconds, from (step, seconds, mse)."""
-    seconds = [entry[1] for entry in history]
-    axes.plot(seconds, [psnr(entry[2]) for entry in history], marker="." if len(history) < 30 else "", color="tab:blue")
-    axes.set(xlabel="seconds", ylabel="PSNR in dB", title="how the fit went")
-    axes.grid(alpha=0.3)
-
-
-def error_map(axes: Axes, header: Header, reference: Array, fitted: Array) -> None:
-    """|fit - truth|, the largest over the channels, in percent of the value range."""
-    span = 2 * header.half_range.max() / 100
-    error = np.abs(fitted.astype(np.float64) - reference.astype(np.float64)) / span
-    error = error if error.ndim == 2 else error.max(-1)
-    scaled_at(axes, error, "error, in % of the value range", "inferno", 0, limit(error))
+    fitted_title = f"Field, {decibels(info.quality['psnr_db'])}, {info.parameters:,} parameters"
+    with saved_figure(path, (14, 7)) as figure:
+        top, bottom = figure.subplots(2, 4)
+        draw_picture(top[0], as_colors(reference, header), f"Reference, {width} × {height} px")
+        draw_picture(top[1], as_colors(fitted, header), fitted_title)
+        draw_error(top[2], header, reference, fitted)
+        draw_psnr_curve(top[3], info.history)
+        draw_gradient(bottom[0], gradient_magnitude(gradient), "Gradient magnitude (1/px)")
+        draw_signed(bottom[1], channel_mean(laplacian), "Laplacian (1/px²)")
+        draw_picture(bottom[2], as_colors(pixels, header), "Detail of the reference")
+        draw_picture(bottom[3], as_colors(enlarged, header), f"Detail of the field at {scale:g}× resolution")
 
 
 def reconstruction(
-    path: Path, header: Header, reference: Sequence[Array], found: Sequence[Array], made: Mapping[str, Any]
+    path: Path, header: Header, reference: Sequence[Array], field: Sequence[Array], info: FitInfo
 ) -> None:
-    """Picture, gradient and Laplacian: what was given above, the field that was made from one of them below.
+    """Save a figure of a picture, its gradient and its Laplacian above those of a field reconstructed from one of them.
 
     Args:
-        truth: the samples, their estimated gradient and their estimated Laplacian.
-        found: the same of the field, exactly.
-        made: says from which of them, and how close the field came.
+        path: Path of the figure.
+        header: Header of the picture.
+        reference: Samples of the picture, and estimates of their gradient and Laplacian.
+        field: Values, gradient and Laplacian of the field.
+        info: How the field was made.
     """
-    slopes, curvatures = (magnitude(reference[1]), magnitude(found[1])), (signed(reference[2]), signed(found[2]))
-    qualities = [made["psnr_db"], made.get("gradient_psnr_db"), made.get("laplacian_psnr_db")]
-    said = [f", {quality:.1f} dB" if quality is not None else "" for quality in qualities]
-    with figure_at(path, (11, 7)) as figure:
-        axes = figure.subplots(2, 3)
-        for row, (samples, slope, curvature) in enumerate(
-            zip((reference[0], found[0]), slopes, curvatures, strict=True)
+    measured = [info.quality.get(f"{prefix}psnr_db") for prefix in ("", "gradient_", "laplacian_")]
+    known = ["" if quality is None else f", {decibels(quality)}" for quality in measured]
+    names = ("Gradient magnitude (1/px)", "Laplacian (1/px²)")
+    titles = (
+        ("Reference", f"Reference {names[0].lower()}", f"Reference {names[1]}"),
+        (f"Field from {info.settings['from']}{known[0]}", f"Field {names[0].lower()}", f"Field {names[1]}"),
+    )
+    limits = robust_limit(gradient_magnitude(reference[1])), robust_limit(channel_mean(reference[2]))
+    with saved_figure(path, (11, 7)) as figure:
+        for axes, arrays, (value, gradient, laplacian), last in zip(
+            figure.subplots(2, 3), (reference, field), titles, (("", ""), known[1:]), strict=True
         ):
-            what = (
-                ("the picture", "its gradient, |∇Φ| per px", "its Laplacian, ΔΦ per px²")
-                if row == 0
-                else (
-                    f"the field from the {made['from']}{said[0]}",
-                    f"its exact gradient{said[1]}",
-                    f"its exact Laplacian{said[2]}",
-                )
-            )
-            picture_at(axes[row, 0], as_colors(samples, header), what[0])
-            scaled_at(axes[row, 1], slope, what[1], "magma", 0, limit(slopes[0]))
-            scaled_at(axes[row, 2], curvature, what[2], "RdBu_r", -limit(curvatures[0]), limit(curvatures[0]))
+            draw_picture(axes[0], as_colors(arrays[0], header), value)
+            draw_gradient(axes[1], gradient_magnitude(arrays[1]), gradient + last[0], limits[0])
+            draw_signed(axes[2], channel_mean(arrays[2]), laplacian + last[1], limits[1])
 
 
 def blending(
@@ -139,111 +244,93 @@ def blending(
     header: Header,
     pair: Sequence[Array],
     mask: Array | None,
-    wanted: Array,
-    found: Sequence[Array],
-    made: Mapping[str, Any],
+    target: Array,
+    field: Sequence[Array],
+    info: FitInfo,
 ) -> None:
-    """Two pictures and their blend; below, the gradient that it was to have, the one that it has, and what differs.
+    """Save a figure of two pictures and their blend, above the target gradient, that of the field and the error.
 
     Args:
-        pair: the samples of both.
-        mask: where the first was cloned into the second; its edge is drawn.
-        wanted: the gradient (height, width, c · d).
-        found: the blend's samples, and its exact gradient.
-        made: says their names, and how close the gradient came.
+        path: Path of the figure.
+        header: Header of the blend.
+        pair: Samples of both pictures.
+        mask: Where the first was cloned into the second; its outline is drawn.
+        target: Target gradient, shape (height, width, c · d).
+        field: Values and gradient of the field.
+        info: How the field was made.
     """
-    slope, exact = magnitude(wanted), magnitude(found[1])
-    off = magnitude(wanted - found[1].reshape(wanted.shape))
-    names = made["from"]
-    with figure_at(path, (11, 7)) as figure:
-        (one, two, three), (four, five, six) = figure.subplots(2, 3)
-        picture_at(one, as_colors(pair[0], header), f"A, {names[0]}")
-        picture_at(two, as_colors(pair[1], header), f"B, {names[1]}")
+    magnitude, error = gradient_magnitude(target), gradient_magnitude(target - field[1].reshape(target.shape))
+    limit, names = robust_limit(magnitude), info.settings["from"]
+    reached = decibels(info.quality["gradient_psnr_db"])
+    with saved_figure(path, (11, 7)) as figure:
+        top, bottom = figure.subplots(2, 3)
+        draw_picture(top[0], as_colors(pair[0], header), f"A, {names[0]}")
+        draw_picture(top[1], as_colors(pair[1], header), f"B, {names[1]}")
         if mask is not None:
-            for axes in (one, two):
-                axes.contour(mask, levels=[0.5], colors="tab:orange", linewidths=1)
-        how = "the blend" if mask is None else "A cloned into B"
-        picture_at(three, as_colors(found[0], header), how)
-        scaled_at(four, slope, "the gradient it was to have, per px", "magma", 0, limit(slope))
-        scaled_at(five, exact, f"its exact gradient, {made['gradient_psnr_db']:.1f} dB", "magma", 0, limit(slope))
-        scaled_at(six, off, "what differs, on the same scale", "magma", 0, limit(slope))
+            for axes in top[:2]:
+                axes.contour(mask, levels=[0.5], colors=COLORS[1], linewidths=1)
+        draw_picture(top[2], as_colors(field[0], header), "Blend of A and B" if mask is None else "A cloned into B")
+        draw_gradient(bottom[0], magnitude, "Target gradient magnitude (1/px)", limit)
+        draw_gradient(bottom[1], gradient_magnitude(field[1]), f"Field gradient magnitude (1/px), {reached}", limit)
+        draw_gradient(bottom[2], error, "Gradient error magnitude (1/px)", limit)
 
 
 def comparison(path: Path, header: Header, reference: Array, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """One column for each activation: picture, gradient and Laplacian; below them PSNR against steps.
+    """Save a figure with values, gradient and Laplacian for each activation, above the PSNR against training steps.
 
     Args:
-        results: for each activation its `value`, `gradient`, `laplacian` and `made`; a row is drawn on one scale.
+        path: Path of the figure.
+        header: Header of the picture.
+        reference: Samples of the picture.
+        results: For each activation the arrays `value`, `gradient` and `laplacian` of a field, and its `info`. All
+            activations have the scale of the one with the largest PSNR.
     """
-    best = max(results.values(), key=lambda result: result["made"]["psnr_db"] or np.inf)
-    steepest, curviest = limit(magnitude(best["gradient"])), limit(signed(best["laplacian"]))
+    best = max(results.values(), key=lambda result: result["info"].quality["psnr_db"] or math.inf)
+    slope_limit = robust_limit(gradient_magnitude(best["gradient"]))
+    curvature_limit = robust_limit(channel_mean(best["laplacian"]))
     columns = len(results)
-    with figure_at(path, (max(2.1 * columns + 0.8, 7), 11)) as figure:
-        top, bottom = cast(Any, figure.subfigures(2, 1, height_ratios=[6.8, 4.2]))
+    with saved_figure(path, (max(2.1 * columns + 0.8, 7), 11)) as figure:
+        top, bottom = stacked(figure, [6.8, 4.2])
         values, slopes, curvatures = top.subplots(3, columns, squeeze=False)
         for index, (name, result) in enumerate(results.items()):
-            quality = result["made"]["psnr_db"]
-            title = f"{name}, {quality:.1f} dB" if quality else name
-            picture_at(values[index], as_colors(result["value"], header), title)
-            slope = shown_at(slopes[index], magnitude(result["gradient"]), "magma", 0, steepest)
-            curvature = shown_at(curvatures[index], signed(result["laplacian"]), "RdBu_r", -curviest, curviest)
-        room = top.colorbar(slope, ax=list(values), label=" ", aspect=12, pad=0.01).ax
-        room.clear()  # pictures have no scale, but stand above what has one
-        room.axis("off")
-        top.colorbar(slope, ax=list(slopes), label="gradient, |∇Φ| per px", aspect=12, pad=0.01)
-        top.colorbar(curvature, ax=list(curvatures), label="Laplacian, ΔΦ per px²", aspect=12, pad=0.01)
-        axes = bottom.subplots()
-        histories = {name: result["made"]["history"] for name, result in results.items()}
-        for index, (name, history) in enumerate(histories.items()):
-            steps, quality = [entry[0] for entry in history], [psnr(entry[2]) for entry in history]
-            axes.plot(steps, quality, color=f"C{index}", linewidth=2.5 if name == "sine" else 1.2)
-        below = -np.inf
-        for name, history in sorted(histories.items(), key=lambda entry: psnr(entry[1][-1][2])):
-            # names beside the ends of their lines, and never on one another
-            below = max(psnr(history[-1][2]), below + 0.05 * np.ptp(axes.get_ylim()))
-            axes.annotate(
-                name,
-                (history[-1][0], below),
-                (6, -3),
-                textcoords="offset points",
-                color=f"C{list(results).index(name)}",
+            title = f"{name}, {decibels(result['info'].quality['psnr_db'])}"
+            draw_picture(values[index], as_colors(result["value"], header), title)
+            slope = draw_map(slopes[index], gradient_magnitude(result["gradient"]), "magma", 0, slope_limit)
+            curvature = draw_map(
+                curvatures[index], channel_mean(result["laplacian"]), "RdBu_r", -curvature_limit, curvature_limit
             )
-        axes.set(
-            xlabel="steps",
-            ylabel="PSNR in dB",
-            title=f"how the fits of {reference.shape[1]} × {reference.shape[0]} pixels went",
-        )
-        axes.grid(alpha=0.3)
+        # an invisible color bar, so that the pictures are as wide as the maps below them
+        spacer = top.colorbar(slope, ax=list(values), label=" ", aspect=12, pad=0.01).ax
+        spacer.clear()
+        spacer.axis("off")
+        top.colorbar(slope, ax=list(slopes), label="Gradient magnitude (1/px)", aspect=12, pad=0.01)
+        top.colorbar(curvature, ax=list(curvatures), label="Laplacian (1/px²)", aspect=12, pad=0.01)
+        axes = bottom.subplots()
+        _draw_labeled_curves(axes, {name: result["info"].history for name, result in results.items()})
+        axes.set(title=f"Training curves, {reference.shape[1]} × {reference.shape[0]} px")
 
 
-@contextmanager
-def figure_at(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure that is drawn without a display and saved when the block ends."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        yield figure
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+def _draw_labeled_curves(axes: Axes, histories: Mapping[str, History]) -> None:
+    """Draw PSNR against steps, with the names beside the ends of the curves."""
+    for index, (name, history) in enumerate(histories.items()):
+        steps, quality = [entry[0] for entry in history], [psnr(entry[2]) for entry in history]
+        axes.plot(steps, quality, **line_style(index), linewidth=2.5 if name == "sine" else 1.2)
+    lowest = -math.inf
+    for name, history in sorted(histories.items(), key=lambda entry: psnr(entry[1][-1][2])):
+        # labels are moved upwards where they would overlap
+        lowest = max(psnr(history[-1][2]), lowest + 0.05 * np.ptp(axes.get_ylim()))
+        color = line_style(list(histories).index(name))["color"]
+        axes.annotate(name, (history[-1][0], lowest), (6, -3), textcoords="offset points", color=color)
+    axes.set(xlabel="Step", ylabel="PSNR (dB)")
+    axes.grid(alpha=0.3)
 
 
-def picture_at(axes: Axes, shown: Array, title: str) -> None:
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(shown))
-    axes.set_title(title)
-    axes.axis("off")
+def _draw_curve(axes: Axes, history: History, values: Sequence[float]) -> None:
+    axes.plot([seconds for _, seconds, _ in history], values, marker="." if len(history) < MAX_MARKERS else "")
+    axes.set(xlabel="Time (s)")
+    axes.grid(alpha=0.3)
 
 
-def scaled_at(axes: Axes, shown: Array, title: str, colors: str, low: float, high: float) -> None:
-    drawn = shown_at(axes, shown, colors, low, high)
-    axes.set_title(title)
-    axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
-
-
-def shown_at(axes: Axes, shown: Array, colors: str, low: float, high: float) -> AxesImage:
-    axes.axis("off")
-    return axes.imshow(shown, cmap=colors, vmin=low, vmax=high or 1, interpolation="nearest", aspect=_aspect(shown))
-
-
-def _aspect(shown: Array) -> Literal["equal", "auto"]:
-    """True proportions, unless a picture is so long that nothing would be seen of it."""
-    height, width = shown.shape[:2]
-    return "equal" if max(height, width) <= 10 * min(height, width) else "auto"
+def _aspect(picture: Array) -> Literal["equal", "auto"]:
+    height, width = picture.shape[:2]
+    return "equal" if max(height, width) <= MAX_ASPECT * min(height, width) else "auto"

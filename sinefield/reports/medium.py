@@ -1,51 +1,71 @@
-"""The velocity of a medium, with the sources and receivers that it was found from."""
+"""Report of a medium whose velocity was inverted from waves."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from sinefield.domain import box
 from sinefield.field.field import Field
+from sinefield.files import make_folder
 from sinefield.problems.helmholtz import LAYER
 from sinefield.problems.inversion import Survey
 from sinefield.reports import figures
-from sinefield.tasks.invert import LIT, velocity
+from sinefield.reports.figures import Axes
+from sinefield.tasks.invert import EVAL_EXTENT, velocity
 
-SIDE = 256
-"""Pixels."""
+PIXELS = 256
+"""Pixels along each side of a map."""
+
+EXTENT = 1 - LAYER
+"""Half the side of the map, which leaves out the absorbing layer, in m."""
 
 
 def medium_report(folder: Path, field: Field, survey: Survey) -> dict[str, str]:
-    """One figure: the velocity that was found and, where it is known, the true one; below, the loss."""
-    files = {"sheet": folder / "sheet.png"}
-    end = 1 - LAYER
-    x = np.stack(np.meshgrid(*box((-end,) * 2, (end,) * 2).centers((SIDE, SIDE)), indexing="ij"), axis=-1)
-    shown = {"the velocity that was found, in m/s": velocity(field, x.reshape(-1, 2))}
+    """Write a figure of the velocity of a medium, beside the reference where it is known, and of the loss.
+
+    Args:
+        folder: Folder for the file, which is created if necessary.
+        field: Field that was made by `sinefield.invert`.
+        survey: The measurements that it was made from.
+
+    Returns:
+        Paths of the files by what they show.
+    """
+    files = {"sheet": make_folder(folder) / "sheet.png"}
+    domain = box((-EXTENT,) * 2, (EXTENT,) * 2)
+    points = np.stack(np.meshgrid(*domain.centers((PIXELS, PIXELS)), indexing="ij"), axis=-1).reshape(-1, 2)
+    maps = {"Field velocity (m/s)": velocity(field, points)}
     if survey.slowness is not None:
-        shown["the true one"] = 1 / np.sqrt(survey.slowness(x.reshape(-1, 2)))
-    most = max(float(each.max()) for each in shown.values())
-    with figures.figure_at(files["sheet"], (4.4 * len(shown) + 4.6, 4)) as figure:
-        *pictures, last = figure.subplots(1, len(shown) + 1)
-        for axes, (title, c) in zip(pictures, shown.items(), strict=True):
-            drawn = axes.imshow(
-                c.reshape(SIDE, SIDE), extent=(-end, end, end, -end), cmap="viridis", vmin=min(0.9, c.min()), vmax=most
-            )
-            axes.plot(*np.asarray(survey.sources).T[::-1], "*", color="tab:red", markersize=9, label="sources")
-            axes.plot(*survey.receivers.T[::-1], ".", color="white", markersize=3, label="receivers")
-            axes.add_patch(Rectangle((-LIT, -LIT), 2 * LIT, 2 * LIT, fill=False, linestyle=":", color="white"))
-            axes.set(title=title, xlabel="x in m", ylabel="y in m")
-            axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
-        pictures[0].legend(loc="upper right", fontsize=7, facecolor="tab:gray")
-        history = field.made["history"]
-        last.semilogy([entry[1] for entry in history], [entry[2] for entry in history], marker=".")
-        error = field.made.get("relative_l2")
-        last.set(
-            xlabel="seconds",
-            ylabel="loss",
-            title="how it went" + ("" if error is None else f"; off by {100 * error:.1f}% where it is dotted"),
-        )
-        last.grid(alpha=0.3)
+        maps["Reference velocity (m/s)"] = 1 / np.sqrt(survey.slowness(points))
+    high = max(float(each.max()) for each in maps.values())
+    error = field.info.quality.get("relative_l2")
+    title = "Training curve" if error is None else f"Training curve\nrelative error in the dotted square {error:.1%}"
+    with figures.saved_figure(files["sheet"], (4.4 * len(maps) + 4.6, 4.4)) as figure:
+        *first, last = figure.subplots(1, len(maps) + 1)
+        for axes, (name, values) in zip(first, maps.items(), strict=True):
+            _draw_velocity(axes, values.reshape(PIXELS, PIXELS), high, survey)
+            axes.set_title(name)
+        figure.legend(*first[0].get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False)
+        figures.draw_loss_curve(last, field.info.history, title=title)
     return {name: str(path) for name, path in files.items()}
+
+
+def _draw_velocity(axes: Axes, values: NDArray[Any], high: float, survey: Survey) -> None:
+    """Draw a map of the velocity with the sources, the receivers and the square that is evaluated."""
+    extent = (-EXTENT, EXTENT, EXTENT, -EXTENT)
+    image = axes.imshow(values, extent=extent, cmap="viridis", vmin=min(0.9, values.min()), vmax=high)
+    sources, receivers, dark = (
+        np.asarray(survey.sources).T[::-1],
+        survey.receivers.T[::-1],
+        {"markeredgecolor": "black"},
+    )
+    axes.plot(*sources, "*", color=figures.COLORS[1], markersize=11, label="Sources", **dark)
+    axes.plot(*receivers, ".", color="white", markersize=6, label="Receivers", **dark, markeredgewidth=0.5)
+    corners = EVAL_EXTENT * np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])
+    axes.plot(*corners, ":", color="white", label="Evaluated square")
+    axes.set(xlabel="x (m)", ylabel="y (m)")
+    figures.draw_color_bar(axes, image)

@@ -1,9 +1,8 @@
-"""A picture: its renderings, derivatives and error."""
+"""Report of a picture."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.field.field import Field
-from sinefield.field.grayscale import magnitude, to_grayscale
+from sinefield.field.grayscale import gradient_magnitude, to_grayscale
+from sinefield.progress import ProgressCallback, ignore, subtasks
 from sinefield.reports import figures
+from sinefield.reports.registry import register_report
 from sinefield.signals import Signal, write_image
 from sinefield.signals.image import write_gray
 
-SCALE, MOST_PIXELS = 4, 40_000_000
-"""The enlargement, and the size at which it becomes smaller than that."""
+SCALE = 4
+"""Scale of the enlarged rendering."""
+
+MAX_PIXELS = 40_000_000
+"""Number of pixels of the enlarged rendering above which its scale is smaller."""
+
+GRADIENT_COST = 3
+"""Time for the gradient at a pixel relative to the value."""
+
+LAPLACIAN_COST = 4
+"""Time for the Laplacian at a pixel relative to the value."""
 
 
-def picture(
-    folder: Path, field: Field, signal: Signal, progress: Callable[[float], None] | None = None
-) -> dict[str, str]:
-    """Render a picture's field at its own size and enlarged, its derivatives, its error, and one sheet of it all.
-
-    Args:
-        folder: where the files go.
-        progress: called with the share that is done.
-
-    Returns:
-        The files, by what they show.
-    """
+@register_report("image")
+def picture(folder: Path, field: Field, signal: Signal, progress: ProgressCallback = ignore) -> dict[str, str]:
+    """Write renderings of a picture at its own size and enlarged, its derivatives, its error and a contact sheet."""
     header = signal.header
-    scale = max(1, min(SCALE, math.isqrt(MOST_PIXELS // signal.size)))
-    # work in units of one evaluation a pixel; a jet of order 1 or 2 costs about three or four of them
-    parts = _shares([1, scale**2, 3, 4], progress)
+    scale = max(1, min(SCALE, math.isqrt(MAX_PIXELS // signal.size)))
+    parts = subtasks(progress, [1, scale**2, GRADIENT_COST, LAPLACIAN_COST])
     fitted = field.render(progress=parts[0])
     enlarged = field.render(scale=scale, progress=parts[1])
     gradient = field.render(quantity="gradient", progress=parts[2])
@@ -55,34 +55,22 @@ def picture(
     write_image(files["enlarged"], enlarged, header)
     write_gray(files["gradient"], to_grayscale(gradient, "gradient"))
     write_gray(files["laplacian"], to_grayscale(laplacian, "laplacian"))
-    figures.save_error_map(files["error"], header, signal.samples, fitted)
-    figures.save_training_curve(files["training"], field.made)
-    y, x = busiest(magnitude(gradient))
-    detail = (signal.samples[y, x], enlarged[_times(y, scale), _times(x, scale)], scale)
-    figures.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.made)
+    figures.save_error(files["error"], header, signal.samples, fitted)
+    figures.save_psnr_curve(files["training"], field.info)
+    y, x = steepest_window(gradient_magnitude(gradient))
+    detail = (signal.samples[y, x], enlarged[_scaled(y, scale), _scaled(x, scale)], scale)
+    figures.contact_sheet(files["sheet"], header, signal.samples, fitted, gradient, laplacian, detail, field.info)
     return {name: str(path) for name, path in files.items()}
 
 
-def busiest(slope: NDArray[Any], share: int = 5) -> tuple[slice, slice]:
-    """The window of a fifth of the shorter side with the most gradient in it."""
-    side = max(min(slope.shape) // share, 1)
-    total = np.pad(slope, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    window = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    y, x = np.unravel_index(np.argmax(window), window.shape)
+def steepest_window(magnitude: NDArray[Any], ratio: int = 5) -> tuple[slice, slice]:
+    """Return the square with the largest mean gradient magnitude, whose side is 1/ratio of the shorter side."""
+    side = max(min(magnitude.shape) // ratio, 1)
+    total = np.pad(magnitude, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    y, x = np.unravel_index(np.argmax(sums), sums.shape)
     return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
 
 
-def _times(part: slice, scale: int) -> slice:
+def _scaled(part: slice, scale: int) -> slice:
     return slice(part.start * scale, part.stop * scale)
-
-
-def _shares(costs: list[int], progress: Callable[[float], None] | None) -> list[Callable[[float], None] | None]:
-    """One progress function for each of several jobs, from one for all of them."""
-    if progress is None:
-        return [None] * len(costs)
-    before = np.cumsum([0, *costs])
-
-    def share(index: int) -> Callable[[float], None]:
-        return lambda done: progress(float((before[index] + done * costs[index]) / before[-1]))
-
-    return [share(index) for index in range(len(costs))]

@@ -1,107 +1,122 @@
-"""Arrays and scattered samples: the field beside them, along one axis, in a plane, or value by value."""
+"""Report of an array or of scattered samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from sinefield.field.field import Field
-from sinefield.field.grayscale import limit
+from sinefield.field.grayscale import robust_limit
+from sinefield.progress import Progress, ProgressCallback, ignore
 from sinefield.reports import figures
+from sinefield.reports.figures import Axes
+from sinefield.reports.registry import register_report
 from sinefield.sampling.permutation import Permutation
 from sinefield.signals import Signal
 
-SHOWN, FINEST = 20_000, 1024
-"""Samples that are compared one by one, and points along an axis of a plane that is shown."""
+MAX_SAMPLES = 20_000
+"""Number of samples above which a random subset is drawn."""
+
+MAX_POINTS = 1024
+"""Largest number of points along an axis of the plane that is drawn."""
+
+MIN_POINTS = 256
+"""Smallest number of points along an axis of the plane that is drawn."""
 
 
-def samples(
-    folder: Path, field: Field, signal: Signal, progress: Callable[[float], None] | None = None
-) -> dict[str, str]:
-    """One sheet: the field, its samples, the error of each against its value, and the training curve."""
+@register_report("array")
+@register_report("points")
+def samples(folder: Path, field: Field, signal: Signal, progress: ProgressCallback = ignore) -> dict[str, str]:
+    """Write a figure of a field and its samples, the error at the samples, and the training curve."""
     path, header = folder / "sheet.png", signal.header
-    some = np.arange(signal.size) if signal.size <= SHOWN else np.sort(Permutation(signal.size, (0,))[:SHOWN])
-    x, values = signal.at(some)
-    fitted = field(x).numpy()
+    count = signal.size
+    indices = np.arange(count) if count <= MAX_SAMPLES else np.sort(Permutation(count, (0,))[:MAX_SAMPLES])
+    coords, values = signal.at(indices)
     channel = header.channels[0] if header.channels else "value"
-    true, found = values[:, 0].astype(float), fitted[:, 0].astype(float)
-    with figures.figure_at(path, (12, 8)) as figure:
+    reference, fitted = values[:, 0].astype(float), field.at(coords)[:, 0].astype(float)
+    with figures.saved_figure(path, (12, 8)) as figure:
         (one, two), (three, four) = figure.subplots(2, 2)
         if header.domain.dim == 1:
-            _curve(one, field, x[:, 0], true, channel)
+            _draw_curve(one, field, coords[:, 0], reference, channel)
         else:
-            _plane(one, field, channel)
-        _places(two, field, x, found - true, channel)
-        three.plot([true.min(), true.max()], [true.min(), true.max()], color="0.6", linewidth=1)
-        three.plot(true, found, ".", markersize=2, rasterized=True)
-        three.set(xlabel=f"{channel}, measured", ylabel=f"{channel}, of the field", title=_said(field))
-        figures.training_curve(four, field.made["history"])
-    if progress is not None:
-        progress(1.0)
+            _draw_plane(one, field, channel)
+        _draw_error(two, field, coords, fitted - reference, channel)
+        _draw_scatter(three, field, reference, fitted, channel)
+        figures.draw_psnr_curve(four, field.info.history)
+    progress(Progress(1.0))
     return {"sheet": str(path)}
 
 
-def _said(field: Field) -> str:
-    unseen = field.made.get("psnr_unseen_db")
-    held = "" if unseen is None else f", {unseen:.1f} dB of those held out"
-    return f"sample by sample: {field.made['psnr_db']:.1f} dB{held}"
-
-
-def _curve(axes: Axes, field: Field, x: NDArray[Any], values: NDArray[Any], channel: str) -> None:
+def _draw_curve(axes: Axes, field: Field, x: NDArray[Any], values: NDArray[Any], channel: str) -> None:
+    """Draw a field over one axis, and its samples."""
     domain = field.header.domain
-    fine = np.linspace(domain.lower[0], domain.upper[0], 4 * FINEST)
-    axes.plot(fine, field(fine[:, None]).numpy()[:, 0], color="tab:orange", linewidth=1, label="the field")
-    axes.plot(x, values, ".", markersize=3, color="tab:blue", label="the samples")
-    axes.set(xlabel=_named(field, 0), ylabel=channel, title="the field and its samples")
+    fine = np.linspace(domain.lower[0], domain.upper[0], 4 * MAX_POINTS)
+    axes.plot(x, values, ".", markersize=4, color=figures.COLORS[0], label="Samples")
+    axes.plot(fine, field.at(fine[:, None])[:, 0], linewidth=1, color=figures.COLORS[1], label="Field")
+    axes.set(xlabel=_axis_label(field, 0), ylabel=channel, title="Field and samples")
     axes.legend(frameon=False)
 
 
-def _plane(axes: Axes, field: Field, channel: str) -> None:
-    """The field over two axes, through the middle of the others."""
-    domain, (across, along) = field.header.domain, _axes(field)
+def _draw_plane(axes: Axes, field: Field, channel: str) -> None:
+    """Draw a field over two axes, in the middle of the others."""
+    domain, (across, along) = field.header.domain, _displayed_axes(field)
     shape = [1] * domain.dim
     for axis in (across, along):
-        shape[axis] = min(max(field.header.shape[axis], 256), FINEST)
-    points = np.stack(np.meshgrid(*domain.centers(shape), indexing="ij"), axis=-1).reshape(-1, domain.dim)
-    values = np.concatenate([field(part).numpy()[:, 0] for part in np.array_split(points, 64)]).reshape(shape)
+        shape[axis] = min(max(field.header.shape[axis], MIN_POINTS), MAX_POINTS)
+    points = np.stack(np.meshgrid(*domain.centers(shape), indexing="ij"), axis=-1)
+    values = field.at(points)[..., 0]
     plane = np.moveaxis(values, (along, across), (0, 1)).reshape(shape[along], shape[across])
     extent = (domain.lower[across], domain.upper[across], domain.lower[along], domain.upper[along])
-    drawn = axes.imshow(plane, extent=extent, origin="lower", aspect="auto", cmap="viridis")
-    others = [f"{domain.axes[k]} = {domain.center[k]:.4g}" for k in range(domain.dim) if k not in (across, along)]
-    _label(axes, field, ", ".join(["the field", *others]))
-    axes.figure.colorbar(drawn, ax=axes, label=channel, fraction=0.046, pad=0.02)
+    image = axes.imshow(plane, extent=extent, origin="lower", aspect="auto", cmap="viridis")
+    others = [k for k in range(domain.dim) if k not in (across, along)]
+    planes = [f"{domain.axes[k]} = {domain.center[k]:.4g} {domain.units[k]}".rstrip() for k in others]
+    _label_axes(axes, field, f"Field at {', '.join(planes)}" if planes else "Field")
+    figures.draw_color_bar(axes, image, channel)
 
 
-def _places(axes: Axes, field: Field, x: NDArray[Any], error: NDArray[Any], channel: str) -> None:
-    """The error of the samples at their places, along one or two axes."""
-    if x.shape[1] == 1:
-        axes.plot(x[:, 0], error, ".", markersize=2)
-        axes.set(xlabel=_named(field, 0), ylabel=f"error of {channel}", title="what the field is off by")
+def _draw_error(axes: Axes, field: Field, coords: NDArray[Any], error: NDArray[Any], channel: str) -> None:
+    """Draw the error at the coordinates of the samples, along one or two axes."""
+    label, title = f"Error of {channel}", "Error at the samples (field - reference)"
+    if coords.shape[1] == 1:
+        axes.plot(coords[:, 0], error, ".", markersize=3)
+        axes.set(xlabel=_axis_label(field, 0), ylabel=label, title=title)
         return
-    most, (across, along) = limit(error) or 1.0, _axes(field)
-    coords = x[:, across], x[:, along]
-    drawn = axes.scatter(*coords, c=error, s=2, cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True)
-    _label(axes, field, "what the field is off by, at its samples")
-    axes.figure.colorbar(drawn, ax=axes, label=f"error of {channel}", fraction=0.046, pad=0.02)
+    limit, (across, along) = robust_limit(error) or 1.0, _displayed_axes(field)
+    points = axes.scatter(
+        coords[:, across], coords[:, along], c=error, s=4, cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True
+    )
+    _label_axes(axes, field, title)
+    figures.draw_color_bar(axes, points, label)
 
 
-def _axes(field: Field) -> tuple[int, int]:
-    """Which axis goes across and which along a figure: x and y of points; columns and rows, downwards, of an array."""
-    return (0, 1) if field.header.kind == "points" else (field.header.domain.dim - 1, field.header.domain.dim - 2)
+def _draw_scatter(axes: Axes, field: Field, reference: NDArray[Any], fitted: NDArray[Any], channel: str) -> None:
+    """Draw the values of the field against those of the samples."""
+    quality = field.info.quality
+    title = f"Field against reference, {figures.decibels(quality.get('psnr_db'))}"
+    if "psnr_holdout_db" in quality:
+        title += f" (held-out samples {figures.decibels(quality['psnr_holdout_db'])})"
+    ends = [reference.min(), reference.max()]
+    axes.plot(ends, ends, color="0.6", linewidth=1)
+    axes.plot(reference, fitted, ".", markersize=3, color=figures.COLORS[0], rasterized=True)
+    axes.set(xlabel=f"Reference {channel}", ylabel=f"Field {channel}", title=title)
 
 
-def _label(axes: Axes, field: Field, title: str) -> None:
-    across, along = _axes(field)
-    axes.set(xlabel=_named(field, across), ylabel=_named(field, along), title=title)
+def _displayed_axes(field: Field) -> tuple[int, int]:
+    """Return the horizontal and the vertical axis of a figure: x and y of points; columns and rows of an array."""
+    dim = field.header.domain.dim
+    return (0, 1) if field.header.kind == "points" else (dim - 1, dim - 2)
+
+
+def _label_axes(axes: Axes, field: Field, title: str) -> None:
+    across, along = _displayed_axes(field)
+    axes.set(xlabel=_axis_label(field, across), ylabel=_axis_label(field, along), title=title)
     if field.header.kind != "points":
         axes.invert_yaxis()
 
 
-def _named(field: Field, axis: int) -> str:
+def _axis_label(field: Field, axis: int) -> str:
     domain = field.header.domain
-    return f"{domain.axes[axis]} in {domain.units[axis]}" if domain.units[axis] else domain.axes[axis]
+    return figures.quantity_label(domain.axes[axis], domain.units[axis])

@@ -1,80 +1,81 @@
-"""A video: the fit to be seen beside the truth, its exact derivative in time, and the quality of each frame."""
+"""Report of a video."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinefield.field.export import render_to
 from sinefield.field.field import Field
-from sinefield.field.grayscale import limit, signed
+from sinefield.field.grayscale import channel_mean, robust_limit
+from sinefield.progress import ProgressCallback, ignore, subtask
 from sinefield.reports import figures
+from sinefield.reports.figures import Axes
+from sinefield.reports.registry import register_report
 from sinefield.signals import Signal
 
 FRAMES = 4
-"""Of a video are on its sheet."""
+"""Number of frames in the figure."""
 
-LARGEST = 2**22
-"""Points at which the time derivative is evaluated for its film; a larger video is reduced to that."""
+MAX_POINTS = 2**22
+"""Number of points above which the video of the time derivative has smaller frames."""
+
+MAX_HEIGHT = 1.5
+"""Largest ratio of height to width of a frame in the figure."""
 
 
-def video(
-    folder: Path, field: Field, signal: Signal, progress: Callable[[float], None] | None = None
-) -> dict[str, str]:
-    """The fit and its time derivative as videos, and a sheet of some frames."""
-    header = signal.header
-    smaller = max((signal.size / LARGEST) ** 0.5, 1.0)
-    t, *rest = header.shape
-    size = (t, *(max(int(n / smaller), 1) for n in rest))
+@register_report("video")
+def video(folder: Path, field: Field, signal: Signal, progress: ProgressCallback = ignore) -> dict[str, str]:
+    """Write the video of the field, a video of its time derivative, and a figure of several frames."""
+    reduction = max((signal.size / MAX_POINTS) ** 0.5, 1.0)
+    t, *sides = signal.header.shape
+    size = (t, *(max(int(n / reduction), 1) for n in sides))
     files = {"render": folder / "render.mp4", "dt": folder / "dt.mp4", "sheet": folder / "sheet.png"}
-    render_to(files["render"], field, progress=None if progress is None else lambda done: progress(0.5 * done))
-    render_to(
-        files["dt"],
-        field,
-        "dt",
-        size=size,
-        progress=None if progress is None else lambda done: progress(0.5 + 0.5 * done),
-    )
+    render_to(files["render"], field, progress=subtask(progress, 0.0, 0.5))
+    render_to(files["dt"], field, "dt", size=size, progress=subtask(progress, 0.5, 1.0))
     sheet(files["sheet"], field, signal)
     return {name: str(path) for name, path in files.items()}
 
 
 def sheet(path: Path, field: Field, signal: Signal) -> None:
-    """A few frames: truth, field, error and ∂Φ/∂t; below them the PSNR of each frame and the training curve."""
-    header, made = signal.header, field.made
-    t, step = header.domain.centers(header.shape)[0], header.step[0]
-    chosen = np.unique(np.linspace(0, len(t) - 1, FRAMES).round().astype(int)).tolist()
+    """Save a figure of several frames: reference, field, error and ∂Φ/∂t; below, PSNR by frame and training curve."""
+    header = signal.header
+    t, height = header.domain.centers(header.shape)[0], 12 * min(header.shape[1] / header.shape[2], MAX_HEIGHT) + 1.2
+    frames = np.unique(np.linspace(0, len(t) - 1, FRAMES).round().astype(int)).tolist()
+    values, slopes = ([_frame(field, t[index], quantity) for index in frames] for quantity in ("value", "dt"))
+    limit = robust_limit(np.stack([channel_mean(slope) for slope in slopes]))
+    psnrs = field.info.quality["psnr_frames_db"]
+    with figures.saved_figure(path, (3 * len(frames) + 2, height + 3.4)) as figure:
+        top, bottom = figures.stacked(figure, [height, 3.4])
+        rows = top.subplots(4, len(frames), squeeze=False)
+        for column, index, value, slope in zip(rows.T, frames, values, slopes, strict=True):
+            reference = np.asarray(signal.samples[index])
+            quality = f", {psnrs[index]:.1f} dB" if len(t) == len(psnrs) else ""
+            title = f"Frame {index}, {t[index]:.2f} s"
+            figures.draw_picture(column[0], figures.as_colors(reference, header), title)
+            figures.draw_picture(column[1], figures.as_colors(value, header), f"Field{quality}")
+            figures.draw_error(column[2], header, reference, value)
+            figures.draw_signed(column[3], channel_mean(slope), "Time derivative (1/s)", limit)
+        left, right = bottom.subplots(1, 2)
+        _draw_frame_quality(left, field)
+        figures.draw_psnr_curve(right, field.info.history)
 
-    def at(frame: int, layer: str) -> NDArray[Any]:
-        crop = [(t[frame] - step / 4, t[frame] + step / 4), (None, None), (None, None)]
-        found: NDArray[Any] = field.render(crop=crop, quantity=layer)[0]
-        return found
 
-    reference = [np.asarray(signal.samples[frame]) for frame in chosen]
-    found, slopes = ([at(frame, layer) for frame in chosen] for layer in ("value", "dt"))
-    most = limit(np.stack([signed(slope) for slope in slopes]))
-    height, width = header.shape[1:]
-    with figures.figure_at(path, (3 * len(chosen) + 2, 3 * 4 * min(height / width, 1.5) + 4.5)) as figure:
-        top, bottom = cast(Any, figure).subfigures(2, 1, height_ratios=[3 * 4 * min(height / width, 1.5), 3.2])
-        rows = top.subplots(4, len(chosen), squeeze=False)
-        for column, frame in enumerate(chosen):
-            figures.picture_at(
-                rows[0, column], figures.as_colors(reference[column], header), f"frame {frame}, {t[frame]:.2f} s"
-            )
-            quality = (
-                f"the field, {made['psnr_frames_db'][frame]:.1f} dB" if len(t) == len(made["psnr_frames_db"]) else ""
-            )
-            figures.picture_at(rows[1, column], figures.as_colors(found[column], header), quality)
-            figures.error_map(rows[2, column], header, reference[column], found[column])
-            figures.scaled_at(rows[3, column], signed(slopes[column]), "∂Φ/∂t, per second", "RdBu_r", -most, most)
-        one, two = bottom.subplots(1, 2)
-        one.plot(made["psnr_frames_db"])
-        mean, deviation = made["psnr_mean_db"], made["psnr_std_db"]
-        one.set(xlabel="frame", ylabel="PSNR in dB", title=f"each frame: {mean:.2f} ± {deviation:.2f} dB")
-        one.grid(alpha=0.3)
-        one.xaxis.get_major_locator().set_params(integer=True)
-        figures.training_curve(two, made["history"])
+def _frame(field: Field, time: float, quantity: str) -> NDArray[Any]:
+    """Return the frame at a time."""
+    quarter = field.header.step[0] / 4
+    crop = [(time - quarter, time + quarter), (None, None), (None, None)]
+    frame: NDArray[Any] = field.render(crop=crop, quantity=quantity)[0]
+    return frame
+
+
+def _draw_frame_quality(axes: Axes, field: Field) -> None:
+    quality = field.info.quality
+    axes.plot(quality["psnr_frames_db"])
+    mean, deviation = quality["psnr_mean_db"], quality["psnr_std_db"]
+    axes.set(xlabel="Frame", ylabel="PSNR (dB)", title=f"PSNR by frame, {mean:.2f} ± {deviation:.2f} dB")
+    axes.grid(alpha=0.3)
+    axes.locator_params(axis="x", integer=True)
