@@ -160,11 +160,10 @@ def write(path: Path, chunks: Iterator[NDArray[Any]], shape: tuple[int, ...], ra
     Raises:
         InputError: The format cannot hold the samples, or the path cannot be written.
     """
-    file_format = _format_to_write(path, header)
-    if file_format.writer is None:
-        check(path, header)
-    else:
-        file_format.writer(path, chunks, shape, rate, header)
+    check(path, header)
+    writer = _format_to_write(path, header).writer
+    assert writer is not None
+    writer(path, chunks, shape, rate, header)
 
 
 def _format_to_read(source: str | Path, options: Collection[str]) -> Format:
