@@ -1,4 +1,4 @@
-"""Conditions that hold exactly, and networks beside one another, against nested autograd of u written out."""
+"""Hard constraints and concatenated networks, against nested autograd of explicit formulas."""
 
 import math
 
@@ -10,6 +10,7 @@ import sinefield as sf
 from sinefield import serialization
 from sinefield.domain import box
 from sinefield.field.field import Field
+from sinefield.field.info import FitInfo
 from sinefield.jets import autograd, derivative, propagate, taylor
 from sinefield.networks import Siren
 from sinefield.networks.concat import Concat
@@ -21,6 +22,7 @@ from sinefield.networks.hard_constraint import (
     ZeroOnBox,
 )
 from sinefield.networks.on_domain import OnDomain
+from sinefield.problems.poisson import poisson
 from sinefield.sampling.batch import Batch
 from sinefield.signals import Header
 from sinefield.training.optimizers.jacobian import linearize
@@ -30,8 +32,8 @@ DOMAIN = box((0.0, -1.0), (2.0, 3.0))
 SOURCES = GaussianSources(((0.5, 0.5), (1.2, 2.0)), variance=0.6, reach=1.5, strength=(2.0, -0.5))
 
 
-class Own(HardConstraint):
-    """Another condition for each of two channels."""
+class Custom(HardConstraint):
+    """A different constraint for each of two channels."""
 
     def lift(self, x):
         return torch.stack([x[:, 0].cos() * x[:, 1], x[:, 1] ** 3], dim=-1)
@@ -40,27 +42,27 @@ class Own(HardConstraint):
         return torch.stack([x[:, 0].sin(), (x[:, 0] * x[:, 1]).exp()], dim=-1)
 
 
-def own_oracle(x, value):
+def custom_reference(x, value):
     a, b = x.split(1, dim=-1)
     return torch.cat([a.cos() * b + a.sin() * value[:, :1], b**3 + (a * b).exp() * value[:, 1:]], dim=-1)
 
 
-def walls_oracle(x, value):
+def box_reference(x, value):
     a, b = x.split(1, dim=-1)
     return a * (2 - a) * (b + 1) * (3 - b) / 4 * value
 
 
-def apart_oracle(x, value):
+def distance_reference(x, value):
     return ((x[:, :1] - 1) ** 2 + (x[:, 1:] + 2) ** 2) ** 0.5 * (0.7 + value)
 
 
-def window_oracle(x, value):
+def support_reference(x, value):
     a, b = (x / 1.7).unbind(-1)
     bump = torch.where((a.abs() < 1) & (b.abs() < 1), (1 - a**2) ** 2 * (1 - b**2) ** 2, 0)
     return 0.4 + bump[:, None] * value
 
 
-def sources_oracle(x, value):
+def sources_reference(x, value):
     """ln r² + E₁(z) = ln 2σ² - γ + z - z²/(2 · 2!) + z³/(3 · 3!) - …, z = r²/2σ²."""
     columns = []
     for point in SOURCES.points:
@@ -74,12 +76,12 @@ def sources_oracle(x, value):
 
 
 CASES = {
-    "walls": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), walls_oracle, 1),
-    "walls of two channels": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), walls_oracle, 2),
-    "apart": (DistanceFactor((1.0, -2.0), 0.7), apart_oracle, 1),
-    "window": (CompactSupport(1.7, 0.4), window_oracle, 2),
-    "sources": (SOURCES, sources_oracle, 4),
-    "own": (Own(), own_oracle, 2),
+    "box": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), box_reference, 1),
+    "box, two channels": (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), box_reference, 2),
+    "distance": (DistanceFactor((1.0, -2.0), 0.7), distance_reference, 1),
+    "support": (CompactSupport(1.7, 0.4), support_reference, 2),
+    "sources": (SOURCES, sources_reference, 4),
+    "custom": (Custom(), custom_reference, 2),
 }
 PARTS = [(0, False), (1, False), (2, False), (2, True)]
 
@@ -102,77 +104,84 @@ def points(count=20):
 
 
 def case(name):
-    """u as the package has it, u written out, and the network in both."""
-    hard_constraint, oracle, channels = CASES[name]
+    """u of the package, u of the formula, and the network of both."""
+    hard_constraint, formula, channels = CASES[name]
     network = siren(channels)
     center, half_extent = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 2.0])
-    return OnDomain(network, DOMAIN, hard_constraint), lambda x: oracle(x, network((x - center) / half)), network
+    return (
+        OnDomain(network, DOMAIN, hard_constraint),
+        lambda x: formula(x, network((x - center) / half_extent)),
+        network,
+    )
 
 
 TOLERANCE = {"sources": 1e-11}
-"""The second derivatives of ln r² and E₁ near their poles take each other away; else 1e-12."""
+"""Relative tolerances other than 1e-12: the second derivatives of ln r² and E₁ cancel near their poles."""
 
 
 def assert_same(ours, reference, tolerance=1e-12):
-    for mine, true in zip(ours, reference, strict=True):
-        assert (mine is None) == (true is None)
-        if mine is not None:
-            assert mine.shape == true.shape
-            assert (mine - true).abs().max() <= tolerance * true.abs().max()
+    for value, expected in zip(ours, reference, strict=True):
+        assert (value is None) == (expected is None)
+        if value is not None:
+            assert value.shape == expected.shape
+            assert (value - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-def whole(jet):
+def with_laplacian(jet):
     return jet if jet.hessian is None else jet._replace(laplacian=jet.hessian.diagonal(dim1=-2, dim2=-1).sum(-1))
 
 
 @pytest.mark.parametrize(("order", "hessian"), PARTS)
 @pytest.mark.parametrize("name", CASES)
-def test_jets_and_their_gradients_by_parameters_are_those_of_nested_autograd(name, order, hessian):
-    function, written, network = case(name)
+def test_jets_and_their_parameter_gradients(name, order, hessian):
+    function, formula, network = case(name)
     x, generator = points(), torch.Generator().manual_seed(2)
-    assert_same([function(x)], [written(x)])
+    assert_same([function(x)], [formula(x)])
     ours = propagate(function, x, order, hessian=hessian)
-    reference = whole(autograd.propagate(written, x, order, hessian=hessian))
+    reference = with_laplacian(autograd.propagate(formula, x, order, hessian=hessian))
     assert_same(ours, reference, TOLERANCE.get(name, 1e-12))
-    bars = [None if part is None else torch.randn(part.shape, generator=generator) for part in reference]
+    cotangents = [None if part is None else torch.randn(part.shape, generator=generator) for part in reference]
     gradients = []
     for jet in (ours, reference):
-        loss = sum((part * bar).sum() for part, bar in zip(jet, bars, strict=True) if part is not None)
+        loss = sum(
+            (part * cotangent).sum() for part, cotangent in zip(jet, cotangents, strict=True) if part is not None
+        )
         gradients.append(torch.autograd.grad(loss, list(network.parameters())[:-1]))
     assert_same(*gradients, 1e-11)
 
 
-def test_a_jet_is_differentiated_by_the_points_too():
-    function, written, _ = case("walls")
+def test_a_jet_is_differentiable_with_respect_to_the_points():
+    function, formula, _ = case("box")
     x = points().requires_grad_()
-    (slope,) = torch.autograd.grad(propagate(function, x, 1).value.sum(), x)
-    assert_same([slope], [autograd.propagate(written, points(), 1).gradient[:, 0]])
+    (gradient,) = torch.autograd.grad(propagate(function, x, 1).value.sum(), x)
+    assert_same([gradient], [autograd.propagate(formula, points(), 1).gradient[:, 0]])
 
 
 def test_the_jet_of_a_frozen_field_has_no_graph():
-    field = sf.solve(sf.problems.square(size=32), width=8, depth=1, steps=1)
-    assert not field.gradient([0.3, 0.4]).requires_grad
-    assert not field.laplacian([0.3, 0.4]).requires_grad
-    assert field.at([[0.3, 0.4]]).shape == (1,)
+    field = sf.solve(poisson(size=32), width=8, depth=1, steps=1)
+    x = torch.tensor([0.3, 0.4])
+    assert not field.gradient(x).requires_grad
+    assert not field.laplacian(x).requires_grad
+    assert field.at([[0.3, 0.4]]).shape == (1, 1)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_derivatives_along_a_line_are_those_of_nested_autograd(name):
-    function, written, _ = case(name)
+def test_derivatives_along_a_line(name):
+    function, formula, _ = case(name)
     x, direction = points(6), torch.tensor([0.8, -0.5])
-    assert_same(taylor(function, x, direction, 3), nested(written, x, direction, 3), 1e-10)
+    assert_same(taylor(function, x, direction, 3), nested(formula, x, direction, 3), 1e-10)
 
 
-def test_in_single_precision_the_jet_is_that_in_double():
-    function, written, network = case("sources")
-    reference = autograd.propagate(written, points(), 2)
+def test_single_precision():
+    function, formula, network = case("sources")
+    reference = autograd.propagate(formula, points(), 2)
     network.float()
     jet = propagate(function, points(), 2)
     assert {part.dtype for part in jet if part is not None} == {torch.float32}
     assert_same(jet, reference, 1e-4)
 
 
-def test_walls_hold_to_the_last_bit():
+def test_the_boundary_values_are_exactly_zero():
     lower, upper = (0.1, -1 / 3), (0.7, 2.9)
     function = OnDomain(siren(3), box(lower, upper), ZeroOnBox(lower, upper))
     unit = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
@@ -190,10 +199,10 @@ def test_walls_hold_to_the_last_bit():
     assert ZeroOnBox(lower, upper).factor(torch.tensor([[0.4, (2.9 - 1 / 3) / 2]])).item() == pytest.approx(1)
 
 
-def test_a_distance_begins_at_its_point_and_grows_by_its_slope():
-    function, _, network = case("apart")
+def test_a_distance_factor_vanishes_at_its_point_and_grows_with_its_slope():
+    function, _, network = case("distance")
     point = torch.tensor([[1.0, -2.0]])
-    assert abs(function(point).item()) < 1e-14  # the distance is rounded up by as much
+    assert abs(function(point).item()) < 1e-14  # rounding error of the distance
     jet = propagate(function, point, 2)
     assert all(part.isfinite().all() for part in jet if part is not None)
     with torch.no_grad():
@@ -205,7 +214,7 @@ def test_a_distance_begins_at_its_point_and_grows_by_its_slope():
     assert_same([jet.value, jet.gradient[:, 0], jet.laplacian], [0.7 * lengths, 0.7 * steps / lengths, 0.7 / lengths])
 
 
-def test_the_laplacian_of_sources_is_their_gaussians():
+def test_the_laplacian_of_sources_is_a_sum_of_gaussians():
     variance, strength = 0.01, (3.0, -2.0)
     sources = GaussianSources(((0.5, 0.5), (0.7, 0.6)), variance, reach=1e7, strength=strength)
     r = torch.tensor([1e-3, 0.02, 0.1, 0.15, 0.3, 1.0])[:, None]
@@ -214,15 +223,15 @@ def test_the_laplacian_of_sources_is_their_gaussians():
         (-(x - torch.tensor(point)).square().sum(-1) / (2 * variance)).exp() / (2 * math.pi * variance)
         for point in sources.points
     ]
-    wanted = torch.stack([s * gaussian for gaussian in gaussians for s in strength], dim=-1)
-    found = propagate(OnDomain(siren(4), DOMAIN), x, 2).laplacian
-    with_sources = propagate(OnDomain(siren(4), DOMAIN, sources), x, 2).laplacian - found
-    assert (with_sources - wanted).abs().max() < 1e-8 * wanted.abs().max()
+    expected = torch.stack([s * gaussian for gaussian in gaussians for s in strength], dim=-1)
+    without = propagate(OnDomain(siren(4), DOMAIN), x, 2).laplacian
+    with_sources = propagate(OnDomain(siren(4), DOMAIN, sources), x, 2).laplacian - without
+    assert (with_sources - expected).abs().max() < 1e-8 * expected.abs().max()
     [at] = propagate(OnDomain(siren(4), DOMAIN, sources), torch.tensor([[0.5, 0.5]]), 2).laplacian
     assert at[0].item() == pytest.approx(3 / (2 * math.pi * variance), rel=0.05)
 
 
-def test_sources_end_at_their_reach():
+def test_sources_have_a_finite_reach():
     function = OnDomain(siren(), DOMAIN, GaussianSources(((0.0, 0.0),), 0.01, 0.5, (1.0,)))
     beyond, within = torch.tensor([[0.3, 0.41], [2.0, 1.0]]), torch.tensor([[0.3, 0.39]])
     plain = OnDomain(siren(), DOMAIN)
@@ -233,95 +242,95 @@ def test_sources_end_at_their_reach():
 def field(hard_constraint, channels=(), low=-1.0, high=1.0):
     out = max(len(channels), 1)
     header = Header("array", DOMAIN, (5, 6), channels, "float64", (low,) * out, (high,) * out)
-    return Field(siren(out), header, {"source": "test"}, hard_constraint=hard_constraint)
+    return Field(siren(out), header, FitInfo("test"), hard_constraint=hard_constraint)
 
 
 @pytest.mark.parametrize(
-    ("condition", "channels"),
+    ("hard_constraint", "channels"),
     [
         (ZeroOnBox(DOMAIN.lower, DOMAIN.upper), ()),
         (DistanceFactor((1.0, -2.0), 0.7), ()),
         (CompactSupport(1.7, 0.4), ("a", "b")),
-        (SOURCES, ("first", "its echo", "second", "its echo")),
+        (SOURCES, ("re 1", "im 1", "re 2", "im 2")),
         (GaussianSources(((0.5, 0.5),), 0.1, 1.5, (2.0,)), ()),
     ],
 )
-def test_a_field_with_a_condition_comes_back_as_it_was(hard_constraint, channels, tmp_path):
+def test_a_field_with_a_hard_constraint_is_saved_and_loaded(hard_constraint, channels, tmp_path):
     saved, x = field(hard_constraint, channels), points()
     saved.save(path := tmp_path / "a.safetensors")
-    back = sf.load(path)
-    assert back.hard_constraint == hard_constraint
+    loaded = sf.load(path)
+    assert loaded.hard_constraint == hard_constraint
     plain = OnDomain(saved.network, DOMAIN)(x)
-    assert torch.equal(back(x), hard_constraint.lift(x) + hard_constraint.factor(x) * plain)
-    assert torch.equal(back(x), saved(x))
-    assert torch.equal(back.gradient(x), saved.gradient(x))
-    assert torch.equal(back.laplacian(x), saved.laplacian(x))
-    assert_same([back.gradient(x)], [autograd.propagate(saved, x, 1).gradient])
-    assert np.array_equal(back.render(quantity="gradient"), saved.render(quantity="gradient"))
+    assert torch.equal(loaded(x), hard_constraint.lift(x) + hard_constraint.factor(x) * plain)
+    assert torch.equal(loaded(x), saved(x))
+    assert torch.equal(loaded.gradient(x), saved.gradient(x))
+    assert torch.equal(loaded.laplacian(x), saved.laplacian(x))
+    assert_same([loaded.gradient(x)], [autograd.propagate(saved, x, 1).gradient])
+    assert np.array_equal(loaded.render(quantity="gradient"), saved.render(quantity="gradient"))
     y, z = (torch.from_numpy(each) for each in DOMAIN.centers((5, 6)))
-    shown = saved(torch.stack(torch.meshgrid(y, z, indexing="ij"), dim=-1))
-    assert np.allclose(saved.render().reshape(5, 6, -1), shown.numpy(), rtol=1e-12)
+    values = saved(torch.stack(torch.meshgrid(y, z, indexing="ij"), dim=-1))
+    assert np.allclose(saved.render().reshape(5, 6, -1), values.numpy(), rtol=1e-12)
 
 
-def test_a_condition_that_a_file_cannot_describe_is_refused(tmp_path):
-    own = field(Own(), ("a", "b"))
-    assert_same([own(points())], [own_oracle(points(), OnDomain(own.network, DOMAIN)(points()))])
-    with pytest.raises(sf.InputError, match=r"custom hard constraint \(Own\).* ZeroOnBox, .*GaussianSources"):
-        own.save(tmp_path / "a.safetensors")
+def test_a_custom_constraint_cannot_be_saved(tmp_path):
+    custom = field(Custom(), ("a", "b"))
+    assert_same([custom(points())], [custom_reference(points(), OnDomain(custom.network, DOMAIN)(points()))])
+    with pytest.raises(sf.InputError, match=r"custom hard constraint \(Custom\).* ZeroOnBox, .*GaussianSources"):
+        custom.save(tmp_path / "a.safetensors")
     assert list(tmp_path.iterdir()) == []
 
-    class Kind(ZeroOnBox):
-        """Not what a file would bring back."""
+    class Derived(ZeroOnBox):
+        """A subclass, which a file would load as its base class."""
 
     with pytest.raises(sf.InputError, match="custom hard constraint"):
-        field(Kind(DOMAIN.lower, DOMAIN.upper)).save(tmp_path / "a.safetensors")
+        field(Derived(DOMAIN.lower, DOMAIN.upper)).save(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {"name": "other"},
-        {"name": "walls", "lower": [0.0, 0.0]},
-        {"name": "apart", "point": [0.0, 0.0], "height": 1.0},
+        {"name": "zero_on_box", "lower": [0.0, 0.0]},
+        {"name": "distance_factor", "point": [0.0, 0.0], "height": 1.0},
         {},
         None,
-        "walls",
+        "zero_on_box",
     ],
 )
-def test_a_file_with_an_unknown_condition_is_refused(changed, tmp_path):
+def test_a_file_with_an_invalid_hard_constraint_is_refused(changed, tmp_path):
     field(ZeroOnBox(DOMAIN.lower, DOMAIN.upper)).save(path := tmp_path / "a.safetensors")
     tensors, header = serialization.read(path, "field")
-    serialization.write(path, "field", tensors, header | {"condition": changed})
+    serialization.write(path, "field", tensors, header | {"hard_constraint": changed})
     with pytest.raises(sf.InputError, match="header that does not describe a field"):
         sf.load(path)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-2.0, 2.0), (-1.0, 3.0)])
-def test_a_condition_is_on_values_as_they_are(low, high):
+def test_a_hard_constraint_needs_unscaled_values(low, high):
     with pytest.raises(sf.InputError, match="from -1 to 1"):
         field(ZeroOnBox(DOMAIN.lower, DOMAIN.upper), low=low, high=high)
     assert field(None, low=low, high=high).hard_constraint is None
 
 
-def test_the_derivative_of_a_field_with_a_condition_is_refused():
-    for each in (field(DistanceFactor((1.0, 1.0))), case("own")[0]):
+def test_the_derivative_network_of_a_constrained_field_is_refused():
+    for each in (field(DistanceFactor((1.0, 1.0))), case("custom")[0]):
         with pytest.raises(sf.InputError, match="does not support networks with a hard constraint"):
             derivative(each, 0)
     assert derivative(field(None), 0)(points()).shape == (20, 1)
 
 
-def beside():
-    """A conditioned network of two channels and a plain one of one."""
-    walls = OnDomain(siren(2), DOMAIN, ZeroOnBox(DOMAIN.lower, DOMAIN.upper))
-    return Concat(walls, OnDomain(siren(1, seed=5), DOMAIN))
+def concatenated():
+    """A constrained network of two channels and an unconstrained one of one channel."""
+    constrained = OnDomain(siren(2), DOMAIN, ZeroOnBox(DOMAIN.lower, DOMAIN.upper))
+    return Concat(constrained, OnDomain(siren(1, seed=5), DOMAIN))
 
 
 @pytest.mark.parametrize(("order", "hessian"), PARTS)
-def test_the_jet_of_networks_beside_one_another_has_the_channels_of_all(order, hessian):
-    function, x = beside(), points()
+def test_the_jet_of_concatenated_networks(order, hessian):
+    function, x = concatenated(), points()
     assert torch.equal(function(x), torch.cat([each(x) for each in function.networks], dim=-1))
     jet = propagate(function, x, order, hessian=hessian)
-    assert_same(jet, whole(autograd.propagate(function, x, order, hessian=hessian)))
+    assert_same(jet, with_laplacian(autograd.propagate(function, x, order, hessian=hessian)))
     assert jet.value.shape == (20, 3)
     last = next(part for part in reversed(jet) if part is not None)
     product = (last[:, 0] * last[:, 2]).sum()
@@ -329,10 +338,10 @@ def test_the_jet_of_networks_beside_one_another_has_the_channels_of_all(order, h
     assert all(gradient.abs().max() > 0 for gradient in gradients)
 
 
-@pytest.mark.parametrize("function", [beside(), case("own")[0]], ids=["beside", "own condition"])
-def test_the_jacobian_is_that_written_out(function):
-    """The residuals mix the channels, so that each of those beside one another has a part in each."""
-    function = function.double()  # made before the default was double
+@pytest.mark.parametrize("function", [concatenated(), case("custom")[0]], ids=["concatenated", "custom constraint"])
+def test_the_jacobian_of_the_residuals(function):
+    """The residuals mix the channels, so that both networks contribute to each of them."""
+    function = function.double()  # created before the default dtype was changed
     x, weight = points(), torch.linspace(0.5, 2, 20)[:, None]
 
     def equation(jet, batch):
@@ -350,17 +359,17 @@ def test_the_jacobian_is_that_written_out(function):
     residual, terms, jacobian = linearize(function, constraints, batches)
     reference = []
     for constraint, batch in zip(constraints, batches, strict=True):
-        found = constraint.residual(autograd.propagate(function, batch.x, constraint.order), batch)
-        each = 1.0 if batch.weight is None else batch.weight
-        reference.append((found * (constraint.weight * each / found.numel()) ** 0.5).flatten())
+        values = constraint.residual(autograd.propagate(function, batch.x, constraint.order), batch)
+        weights = 1.0 if batch.weight is None else batch.weight
+        reference.append((values * (constraint.weight * weights / values.numel()) ** 0.5).flatten())
     reference = torch.cat(reference)
     parameters = list(function.parameters())
     rows = [torch.autograd.grad(row, parameters, retain_graph=True, materialize_grads=True) for row in reference]
-    written = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
-    assert_same([residual, jacobian.kernel()], [reference.detach(), written @ written.T], 1e-11)
+    explicit = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+    assert_same([residual, jacobian.kernel()], [reference.detach(), explicit @ explicit.T], 1e-11)
     assert sum(terms.values()) == pytest.approx(reference.square().sum().item())
     step = {p: torch.randn(p.shape, generator=torch.Generator().manual_seed(k)) for k, p in enumerate(parameters)}
     flat = torch.cat([step[p].flatten() for p in parameters])
     y = torch.randn(len(reference), generator=torch.Generator().manual_seed(9))
-    pulled = torch.cat([jacobian.pulled(y)[p].flatten() for p in parameters])
-    assert_same([jacobian.along(step), pulled], [written @ flat, written.T @ y], 1e-11)
+    transposed = torch.cat([jacobian.transposed_matvec(y)[p].flatten() for p in parameters])
+    assert_same([jacobian.matvec(step), transposed], [explicit @ flat, explicit.T @ y], 1e-11)
