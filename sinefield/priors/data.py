@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from sinefield.errors import InputError
+from sinefield.progress import Progress, ProgressCallback, ignore
 from sinefield.signals import scratch
 from sinefield.signals.image import from_pixels, gray, read_image, resize
 from sinefield.signals.signal import Signal
@@ -62,7 +63,7 @@ class ImageDataset:
 
 
 def read_image_dataset(
-    folder: str | Path, size: int, *, grays: bool = False, progress: Callable[[float, str], None] | None = None
+    folder: str | Path, size: int, *, grays: bool = False, progress: ProgressCallback = ignore
 ) -> ImageDataset:
     """Read all pictures in a folder and its subfolders as squares of one size, ordered by path.
 
@@ -74,7 +75,7 @@ def read_image_dataset(
             listed in `ImageDataset.skipped`.
         size: Height and width of the squares, in pixels.
         grays: Convert the pictures to gray.
-        progress: Function that is called with the completed fraction and a message.
+        progress: Called after each batch of pictures.
 
     Raises:
         InputError: The folder does not exist, has no pictures, or none can be read; or the size is out of range.
@@ -99,8 +100,7 @@ def read_image_dataset(
                     else:
                         names.append(name)
                         yield pixels[None]
-                if progress is not None:
-                    progress((len(names) + len(skipped)) / len(paths), f"{len(names)} pictures")
+                progress(Progress((len(names) + len(skipped)) / len(paths), f"{len(names)} pictures"))
 
     try:
         pixels = scratch.spill_to_disk(blocks(), str(folder))
