@@ -6,5 +6,5 @@ class InputError(ValueError):
 
 
 def one_line(error: object, length: int = 120) -> str:
-    """Return the message of a foreign exception as one line of at most `length` characters, for use in our messages."""
+    """Return the message of another library's exception as one line of at most `length` characters."""
     return " ".join(str(error).split())[:length]

@@ -103,7 +103,7 @@ def make_folder(folder: Path) -> Path:
     """Create a folder with its parents, if it does not exist, and return it.
 
     Raises:
-        InputError: The folder cannot be created, or files cannot be created in it.
+        InputError: If the folder cannot be created, or files cannot be created in it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

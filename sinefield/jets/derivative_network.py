@@ -84,7 +84,7 @@ class Derivative(nn.Module):
 
 
 def derivative_jet(field: Derivative, x: Tensor, order: int, *, hessian: bool = False) -> Jet:
-    """Return the jet of a derivative at points x (n, d), made of the network's derivatives of higher order."""
+    """Return the jet of a derivative at points x (n, d), from derivatives of the network of higher order."""
     dim = range(x.shape[-1])
     first = [_with_axes(field, j) for j in dim] if order >= 1 else []
     second = [_with_axes(field, j, k) for j in dim for k in (dim if hessian else [j])] if order >= 2 else []

@@ -1,7 +1,7 @@
 """The forward sweep: value, tangents and Laplacian pass through each layer by one stacked matrix product.
 
 The state S = (a, A₁ … A_d, L) is a tensor (d + 2, n, m) of the activations of m units at n points, their derivatives
-along the d axes, and their Laplacian; (d + 1, n, m) without the Laplacian, (1, n, m) for the value alone. With
+along the d axes, and their Laplacian; (d + 1, n, m) without the Laplacian, (1, n, m) for the value only. With
 Z = S Wᵀ and z = Z₀ + b, a hidden layer gives
 
     a = f(z),   Aᵢ = f′(z) Zᵢ,   L = f″(z) q + f′(z) Z_L   with   q = Σᵢ Zᵢ².

@@ -33,4 +33,4 @@ class Batch(NamedTuple):
 
 
 Sampler = Callable[[int], Batch]
-"""Function from the training step to a batch, of the step alone, so that resumed training uses the same batches."""
+"""Function that returns the batch of a training step; it depends on nothing else, so that training can be resumed."""
