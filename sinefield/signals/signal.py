@@ -246,9 +246,10 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
         InputError: The grid has more than `MAX_SAMPLES` samples.
     """
     if math.prod(shape) > MAX_SAMPLES:
+        grid = " × ".join(map(str, shape))
         raise InputError(
-            f"{' × '.join(map(str, shape))} are more than the {MAX_SAMPLES / 1e6:,.0f} million samples that fit in memory"
-            "; use a smaller size or a crop, or write to .npy or .tif piece by piece"
+            f"{grid} are more than the {MAX_SAMPLES / 1e6:,.0f} million samples that fit in memory; "
+            "use a smaller size or a crop, or write to .npy or .tif piece by piece"
         )
     return shape
 
