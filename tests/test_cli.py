@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sinefield.networks import ACTIVATIONS
-from tests.commands import report, run
+from tests.command_line import report, run
 
 SMALL = ("--size", "24", "--width", "24", "--depth", "1")
 
@@ -57,8 +57,8 @@ def test_render_writes_any_part_at_any_size(field, tmp_path):
         (["--size", "30x20"], (30, 20)),
         (["--scale", "2"], (48, 48)),
         (["--crop", "0:12,6:12"], (6, 12)),
-        (["--crop", ":,:", "--layer", "gradient"], (24, 24)),
-        (["--layer", "laplacian"], (24, 24)),
+        (["--crop", ":,:", "--quantity", "gradient"], (24, 24)),
+        (["--quantity", "laplacian"], (24, 24)),
     ):
         report("render", field, "-o", tmp_path / "a.png", *options)
         with Image.open(tmp_path / "a.png") as picture:
@@ -67,7 +67,7 @@ def test_render_writes_any_part_at_any_size(field, tmp_path):
     report("render", field, "-o", whole)
     report("render", field, "-o", part, "--crop", "3:9,10:20")
     assert np.array_equal(np.load(whole)[3:9, 10:20], np.load(part))
-    report("render", field, "-o", part, "--layer", "gradient")
+    report("render", field, "-o", part, "--quantity", "gradient")
     assert np.load(part).shape == (24, 24, 2)
     assert np.load(part).dtype == np.float32
 
@@ -131,7 +131,7 @@ def test_help_names_every_activation():
         (["render", "FIELD", "-o", "a.png", "--size", "5", "--scale", "2"], "not both"),
         (["render", "FIELD", "-o", "a.png", "--crop", "5:5,0:3"], "crop"),
         (["render", "FIELD", "-o", "a.png", "--crop", "hello"], "crop"),
-        (["render", "FIELD", "-o", "a.png", "--layer", "curl"], "layer"),
+        (["render", "FIELD", "-o", "a.png", "--quantity", "curl"], "layer"),
         (["render", "FIELD", "-o", "a.png", "--scale", "0"], "scale"),
         (["info", "text.png"], "no sinefield file"),
         (["compare", "camera", "--activation", "swish"], "swish"),
@@ -228,7 +228,7 @@ def test_killed_in_the_middle_and_resumed_is_bit_for_bit_the_same(tmp_path):
     resumed = run(*options, "-o", "cut.safetensors", "--checkpoint", "state", "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     for name in ("whole", "cut"):
-        run("render", f"{name}.safetensors", "-o", f"{name}.npy", "--layer", "laplacian", cwd=tmp_path)
+        run("render", f"{name}.safetensors", "-o", f"{name}.npy", "--quantity", "laplacian", cwd=tmp_path)
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "cut.npy"))
 
 
@@ -246,7 +246,7 @@ def test_ctrl_c_keeps_what_was_reached(tmp_path):
 
 
 def test_poisson_reconstructs_and_reports(tmp_path):
-    made = report("poisson", "coffee", "--grey", *SMALL, "--steps", "30", "--report", tmp_path / "out", cwd=tmp_path)
+    made = report("poisson", "coffee", "--gray", *SMALL, "--steps", "30", "--report", tmp_path / "out", cwd=tmp_path)
     assert {"psnr_db", "gradient_psnr_db", "field", "report"} <= made.keys()
     with Image.open(made["report"]["render"]) as picture:
         assert (picture.size, picture.mode) == ((24, 16), "L")

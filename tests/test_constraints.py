@@ -11,7 +11,6 @@ from sinefield.domain import box
 from sinefield.parallel import WorkerPool
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import boundary, grid, sobol, surface, uniform
-from sinefield.training.loop import Stop
 from sinefield.training.loss import add_gradient
 from sinefield.training.minimize import minimize
 
@@ -92,7 +91,7 @@ def test_several_constraints_solve_a_boundary_value_problem_and_are_reported_by_
             return float((siren(x) - torch.sin(np.pi * x)).square().mean())
 
     adam = torch.optim.Adam(siren.parameters(), lr=1e-3)
-    state, _ = minimize(siren, constraints, adam, Stop(steps=600), evaluate=evaluate, evaluate_every=50)
+    state = minimize(siren, constraints, adam, steps=600, evaluate=evaluate, evaluate_every=50)
     assert state.terms.keys() == {"equation", "ends"}
     assert evaluate() < 1e-4
 

@@ -64,7 +64,7 @@ def test_the_file_is_plain_safetensors_with_a_json_header(data):
     (length,) = struct.unpack("<Q", data[:8])
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     header = json.loads(metadata["sinefield"])
-    assert header["format"] == checkpoint.FORMAT
+    assert header["format"] == serialization.FORMAT
     assert header["signal"]["domain"]["units"] == ["s", "m"]
 
 
@@ -116,22 +116,22 @@ def signed(tmp_path, field, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda h: h["config"].update(width=2**40),
-        lambda h: h["config"].update(depth=10**9),
-        lambda h: h["config"].update(depth=-1),
-        lambda h: h["config"].update(in_dim=3),
-        lambda h: h["config"].update(nonsense=1),
-        lambda h: h["config"].update(omega_first="x"),
-        lambda h: h["config"].update(omega_first=-1.0),
-        lambda h: h.update(network="other"),
-        lambda h: h.update(network=["sine"]),
+        lambda h: h["network"].update(width=2**40),
+        lambda h: h["network"].update(depth=10**9),
+        lambda h: h["network"].update(depth=-1),
+        lambda h: h["network"].update(in_dim=3),
+        lambda h: h["network"].update(nonsense=1),
+        lambda h: h["network"].update(omega_first="x"),
+        lambda h: h["network"].update(omega_first=-1.0),
+        lambda h: h.update(activation="other"),
+        lambda h: h.update(activation=["sine"]),
         lambda h: h.pop("signal"),
         lambda h: h["signal"].update(shape=[-3, 4]),
         lambda h: h["signal"].update(low=[1.0]),
         lambda h: h["signal"].update(dtype="object"),
         lambda h: h["signal"]["domain"].update(lower=["a", "b"]),
         lambda h: h["signal"].update(domain=None),
-        lambda h: h.update(made=None),
+        lambda h: h.update(info=None),
     ],
 )
 def test_a_header_that_describes_no_field_is_refused(tmp_path, field, change):
@@ -139,7 +139,7 @@ def test_a_header_that_describes_no_field_is_refused(tmp_path, field, change):
 
 
 def test_another_version_is_refused(tmp_path, field, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FORMAT", 99)
+    monkeypatch.setattr(serialization, "FORMAT", 99)
     field.save(path := tmp_path / "a.safetensors")
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"format 99.*upgrade"):

@@ -7,7 +7,7 @@ import soundfile
 from PIL import Image
 
 import sinefield as sf
-from tests.commands import report, run
+from tests.command_line import report, run
 
 TINY = ("--width", "24", "--depth", "1", "--steps", "40")
 
@@ -66,9 +66,9 @@ def test_a_video_goes_in_and_comes_out(folder):
     assert sorted(path.name for path in (folder / "frames").iterdir()) == [f"frame-{k:05}.png" for k in range(3)]
     with Image.open(folder / "frames" / "frame-00000.png") as picture:
         assert (picture.size, picture.mode) == ((32, 24), "RGB")
-    report("render", "film.safetensors", "-o", "dt.npy", "--layer", "dt", cwd=folder)
+    report("render", "film.safetensors", "-o", "dt.npy", "--quantity", "dt", cwd=folder)
     assert np.load(folder / "dt.npy").shape == (8, 24, 32, 3)
-    report("render", "film.safetensors", "-o", "dt.mp4", "--layer", "dt", cwd=folder)
+    report("render", "film.safetensors", "-o", "dt.mp4", "--quantity", "dt", cwd=folder)
 
 
 def test_an_array_goes_in_and_comes_out(folder):
@@ -86,7 +86,7 @@ def test_a_table_goes_in_and_comes_out(folder):
     assert said["channels"] == ["temperature"]
     (folder / "asked.csv").write_text("lat,lon\n0.5,0.4\n0.2,0.9\n")
     for layer, names in (("value", "temperature"), ("gradient", "dtemperature/dlon")):
-        report("render", "stations.safetensors", "-o", "found.csv", "--at", "asked.csv", "--layer", layer, cwd=folder)
+        report("render", "stations.safetensors", "-o", "found.csv", "--at", "asked.csv", "--quantity", layer, cwd=folder)
         head, *rows = (folder / "found.csv").read_text().replace('"', "").split()
         assert head.split(",")[:3] == ["lon", "lat", names]
         assert float(rows[0].split(",")[2]) == pytest.approx({"value": 0.2, "gradient": 0.5}[layer], abs=0.05)
@@ -119,8 +119,8 @@ def test_a_warm_start_is_ahead(folder):
         (["render", "tone.safetensors", "-o", "a.png"], "is no picture"),
         (["render", "tone.safetensors", "-o", "a.mp4"], "is no video"),
         (["render", "film.safetensors", "-o", "a.wav"], "is no sound"),
-        (["render", "tone.safetensors", "-o", "a.wav", "--layer", "dt"], "a derivative cannot be written as sound"),
-        (["render", "tone.safetensors", "-o", "a.wav", "--layer", "dx"], "no layer 'dx'"),
+        (["render", "tone.safetensors", "-o", "a.wav", "--quantity", "dt"], "a derivative cannot be written as sound"),
+        (["render", "tone.safetensors", "-o", "a.wav", "--quantity", "dx"], "no quantity 'dx'"),
         (["render", "volume.safetensors", "-o", "a.npy", "--rate", "5"], "a rate is for signals over time"),
         (["render", "tone.safetensors", "-o", "a.wav", "--slow", "0"], "slow must be positive"),
         (["render", "stations.safetensors", "-o", "a.csv"], "--at"),

@@ -10,7 +10,7 @@ from sinefield.constraints.regression import regression
 from sinefield.networks import ACTIVATIONS
 from sinefield.networks.on_domain import OnDomain
 from sinefield.sampling.batch import Batch
-from sinefield.training.optimizers.natural import DAMPING, MOMENTUM, NOISE, WARM, Natural
+from sinefield.training.optimizers.natural import MIN_DAMPING, MOMENTUM, NOISE, WARMUP_STEPS, Natural
 
 
 def problem(network="sine", channels=2, noise=1e-4):
@@ -39,7 +39,7 @@ def test_two_steps_are_those_of_damped_least_squares(network):
         before = torch.cat([p.detach().flatten() for p in function.parameters()])
         J, _ = jacobian(function, batch.x)
         r = (function(batch.x) - batch.target).detach().flatten()
-        damping = max(DAMPING, NOISE * float(r.square().mean())) * (J * J).sum(1).mean()
+        damping = max(MIN_DAMPING, NOISE * float(r.square().mean())) * (J * J).sum(1).mean()
         # φ is where |J φ - r|² + λ |φ - μ φ₋|² is least
         stacked = torch.cat([J, damping.sqrt() * torch.eye(J.shape[1])])
         wanted = torch.cat([r, damping.sqrt() * MOMENTUM * last * torch.ones(J.shape[1])])
@@ -47,7 +47,7 @@ def test_two_steps_are_those_of_damped_least_squares(network):
         [loss] = optimizer.descend(function, regression(lambda step: batch), step).values()
         after = torch.cat([p.detach().flatten() for p in function.parameters()])
         assert loss == pytest.approx(float(r.square().mean()))
-        assert torch.allclose(before - after, 0.5 * step / WARM * last, rtol=1e-4, atol=1e-7)
+        assert torch.allclose(before - after, 0.5 * step / WARMUP_STEPS * last, rtol=1e-4, atol=1e-7)
 
 
 def test_a_network_of_other_layers_is_refused():
@@ -65,10 +65,10 @@ def test_scattered_samples_of_a_smooth_function_are_met_between_them():
     coords, fresh = random.random((800, 2)), random.random((500, 2))
     field = sf.fit(sf.from_points(coords, hills(coords)), steps=150)
     assert (field.network.width, field.network.depth) == (128, 1)
-    error = field(fresh).numpy()[:, 0] - hills(fresh)
+    error = field(fresh)[:, 0] - hills(fresh)
     assert np.linalg.norm(error) < 1e-3 * np.linalg.norm(hills(fresh))
     slope = -8 * (fresh - 0.4) * hills(fresh)[:, None]
-    error = field.gradient(fresh).numpy()[:, 0] - slope
+    error = field.gradient(fresh)[:, 0] - slope
     assert np.linalg.norm(error) < 1e-2 * np.linalg.norm(slope)
 
 
@@ -77,7 +77,7 @@ def test_noise_is_left_alone():
     coords, fresh = random.random((2000, 2)), random.random((500, 2))
     noise = 0.1 * hills(coords).std() * random.standard_normal(2000)
     field = sf.fit(sf.from_points(coords, hills(coords) + noise), steps=150)
-    error = field(fresh).numpy()[:, 0] - hills(fresh)
+    error = field(fresh)[:, 0] - hills(fresh)
     assert np.sqrt(np.mean(error**2)) < 0.4 * noise.std()
 
 
@@ -107,9 +107,9 @@ def test_an_array_is_fitted_so_where_that_is_asked_for():
     t = np.linspace(0, 6, 400)
     noise = 0.1 * np.random.default_rng(0).standard_normal(400)
     signal = sf.from_array(np.sin(t) + noise, step=(t[1],), axes=("t",), units=("s",))
-    slope = sf.fit(signal, recipe="natural", steps=100).gradient(t[:, None])[:, 0, 0].numpy()
+    slope = sf.fit(signal, recipe="natural", steps=100).gradient(t[:, None])[:, 0, 0]
     assert np.abs(slope - np.cos(t))[20:-20].max() < 0.3  # of the noise itself it is 60
-    with pytest.raises(sf.InputError, match="not for wire"):
+    with pytest.raises(sf.InputError, match="wire, which has complex weights"):
         sf.fit(signal, recipe="natural", activation="wire")
 
 
@@ -119,8 +119,8 @@ def test_what_a_natural_gradient_is_not_for_is_refused():
         sf.reconstruct(signal, recipe="natural", steps=1)
     function, batch = problem()
     slope = sf.Constraint("slope", lambda step: batch, lambda jet, batch: jet.gradient[:, 0], order=1, norm=torch.abs)
-    with pytest.raises(sf.InputError, match="squares at single points; 'slope' is none"):
-        sf.minimize(function, [slope], Natural(function.parameters(), lr=0.5), sf.Stop(steps=1))
+    with pytest.raises(sf.InputError, match="squared norm at single points; 'slope'"):
+        sf.minimize(function, [slope], Natural(function.parameters(), lr=0.5), steps=1)
 
 
 def test_a_step_for_several_constraints_is_damped_least_squares_over_all_of_them():
@@ -144,11 +144,11 @@ def test_a_step_for_several_constraints_is_damped_least_squares_over_all_of_them
 
     J = torch.cat([each.flatten(1) for each in jacrev(residuals)(names).values()], dim=1).detach()
     r = residuals(names).detach()
-    damping = max(DAMPING, NOISE * float(r.square().sum())) * (J * J).sum(1).mean()
+    damping = max(MIN_DAMPING, NOISE * float(r.square().sum())) * (J * J).sum(1).mean()
     wanted = torch.linalg.solve(J.T @ J + damping * torch.eye(J.shape[1]), J.T @ r)
     before = torch.cat([p.detach().flatten() for p in function.parameters()])
     terms = Natural(function.parameters(), lr=0.5).descend(function, [values, equation], 0)
     after = torch.cat([p.detach().flatten() for p in function.parameters()])
     assert sum(terms.values()) == pytest.approx(float(r.square().sum()))
     assert terms["equation"] == pytest.approx(float(r[24:].square().sum()))
-    assert torch.allclose(before - after, 0.5 / WARM * wanted, rtol=1e-4, atol=1e-8)
+    assert torch.allclose(before - after, 0.5 / WARMUP_STEPS * wanted, rtol=1e-4, atol=1e-8)

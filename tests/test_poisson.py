@@ -52,7 +52,7 @@ def test_the_gradient_gives_the_picture_back_at_its_own_scale():
 def test_the_laplacian_is_learnt():
     field = sf.reconstruct(blobs(), "laplacian", width=64, depth=2, omega=15, steps=800)
     assert field.info.quality["laplacian_psnr_db"] > 25
-    assert "gradient_psnr_db" not in field.made
+    assert "gradient_psnr_db" not in field.info.quality
 
 
 def test_colours_are_reconstructed_together():

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sinefield.shape
 import torch
 import trimesh
 from PIL import Image
@@ -19,7 +18,8 @@ from sinefield.jets import operators
 from sinefield.progress import ignore
 from sinefield.sampling.batch import Batch
 from sinefield.signals.mesh import Mesh, count_components, watertight
-from tests.commands import report, run
+from sinefield.tasks import shape
+from tests.command_line import report, run
 
 RING, TUBE = 0.7, 0.3
 
@@ -49,8 +49,8 @@ def sampled(made, points=20_000):
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
     """Shapes are judged by few points on a coarse mesh."""
-    monkeypatch.setattr(sinefield.shape, "JUDGED", 5000)
-    monkeypatch.setattr(sinefield.shape, "CELLS", 64)
+    monkeypatch.setattr(shape, "EVAL_POINTS", 5000)
+    monkeypatch.setattr(shape, "CELLS", 64)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def ring():
     """A torus with a mesh so fine that its facets do not count, learnt from distances."""
     surface = sampled(trimesh.creation.torus(RING, TUBE, 256, 128))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["sinefield.shape"], "SUPERVISED", 100_000)
+        patch.setattr(shape, "SUPERVISED_POINTS", 100_000)
         return surface, sf.fit_shape(surface, supervise="distance", width=64, depth=2, steps=400, omega=8)
 
 
@@ -106,15 +106,15 @@ def test_a_field_learnt_from_distances_answers(ring):
     _, field = ring
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
     reference = torus(x)
-    assert np.abs(field.at(x) - reference).mean() < 3e-3
+    assert np.abs(field.at(x)[:, 0] - reference).mean() < 3e-3
     away = np.abs(reference) > 0.01
-    assert ((field.at(x) < 0) == (reference < 0))[away].all()
+    assert ((field.at(x)[:, 0] < 0) == (reference < 0))[away].all()
     on = trimesh.sample.sample_surface(trimesh.creation.torus(RING, TUBE, 256, 128), 500, seed=1)[0]
     axis = np.linalg.norm(on[:, :2], axis=1)
     outwards = np.stack([on[:, 0] * (1 - RING / axis), on[:, 1] * (1 - RING / axis), on[:, 2]], axis=1) / TUBE
-    assert (field.at(on, "normal") * outwards).sum(1).mean() > 0.999
+    assert (field.at(on, "normal")[:, 0] * outwards).sum(1).mean() > 0.999
     curvature = (1 / TUBE + (axis - RING) / TUBE / axis) / 2
-    assert np.median(np.abs(field.at(on, "curvature") / curvature - 1)) < 0.1
+    assert np.median(np.abs(field.at(on, "curvature")[:, 0] / curvature - 1)) < 0.1
     found = sf.closest_points(field, x)
     across = np.linalg.norm(x[:, :2], axis=1)
     center = np.stack([x[:, 0] * RING / across, x[:, 1] * RING / across, np.zeros(len(x))], axis=1)
@@ -145,7 +145,7 @@ def test_a_mesh_is_that_of_dense_evaluation(ring):
     ]
     assert beside.max() < 1e-4 * diagonal
     assert np.abs(field.at(mesh.vertices)).max() < 1e-5
-    assert np.allclose(mesh.normals, field.at(mesh.vertices, "normal"), atol=1e-6)
+    assert np.allclose(mesh.normals, field.at(mesh.vertices, "normal")[:, 0], atol=1e-6)
     made = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     assert made.volume == pytest.approx(2 * np.pi**2 * RING * TUBE**2, rel=0.02)
     assert (made.vertex_normals * mesh.normals).sum(1).mean() > 0.99
@@ -157,7 +157,7 @@ def test_a_mesh_is_that_of_dense_evaluation(ring):
 def test_bricks_are_welded(ring, monkeypatch):
     _, field = ring
     whole = sf.contour(field, resolution=64)
-    monkeypatch.setattr(sys.modules["sinefield.contour"], "BRICK", 16)
+    monkeypatch.setattr(sys.modules["sinefield.field.contour"], "BRICK", 16)
     parts = sf.contour(field, resolution=64)
     # a value that is zero but for rounding may go either way; seams that are not welded would be hundreds
     assert len(parts.vertices) == pytest.approx(len(whole.vertices), abs=8)
@@ -206,8 +206,8 @@ def test_points_become_a_closed_surface_the_right_way_out(normals):
     assert field.info.quality["completeness"] < 0.005
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
     reference = 3 * torus(x)
-    assert ((field.at(3 * x + 10) < 0) == (reference < 0))[np.abs(reference) > 0.1].mean() > 0.995
-    assert np.abs(field.at(3 * x + 10) - reference).mean() < 0.05
+    assert ((field.at(3 * x + 10)[:, 0] < 0) == (reference < 0))[np.abs(reference) > 0.1].mean() > 0.995
+    assert np.abs(field.at(3 * x + 10)[:, 0] - reference).mean() < 0.05
 
 
 def test_the_official_loss_and_other_activations_learn_a_shape():
@@ -240,7 +240,7 @@ def test_what_is_not_for_shapes_is_refused():
         sf.fit_shape(cloud, recipe="paper")
     with pytest.raises(sf.InputError, match="not for shapes"):
         sf.fit_shape(cloud, recipe="natural")
-    with pytest.raises(sf.InputError, match="not from 'volume'"):
+    with pytest.raises(sf.InputError, match="surface or distance; it is 'volume'"):
         sf.fit_shape(cloud, supervise="volume")
     with pytest.raises(sf.InputError, match="point cloud"):
         sf.fit_shape(cloud, supervise="distance")
@@ -285,7 +285,7 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
     report("render", "torus.safetensors", "-o", "found.csv", "--at", "at.csv", cwd=tmp_path)
     outside, inside = [float(row.split(",")[-1]) for row in (tmp_path / "found.csv").read_text().split()[1:]]
     assert outside > 0 > inside
-    report("render", "torus.safetensors", "-o", "n.csv", "--at", "at.csv", "--layer", "normal", cwd=tmp_path)
+    report("render", "torus.safetensors", "-o", "n.csv", "--at", "at.csv", "--quantity", "normal", cwd=tmp_path)
     assert (tmp_path / "n.csv").read_text().replace('"', "").split("\n")[0].endswith("normal x,normal y,normal z")
     for arguments, match in {
         ("fit", "torus.ply", "--psnr", "40"): "--psnr is not for a shape",
@@ -293,13 +293,13 @@ def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
         ("fit", "camera", "--supervise", "distance"): "--supervise is not for what is no scan or mesh",
         ("fit", "camera", "--points", "10"): "points applies to shape",
         ("render", "torus.safetensors", "-o", "a.ply", "--size", "9"): "--size is not for a mesh; give a --resolution",
-        ("render", "torus.safetensors", "-o", "a.ply", "--layer", "normal"): "--layer is not for a mesh",
+        ("render", "torus.safetensors", "-o", "a.ply", "--quantity", "normal"): "--layer is not for a mesh",
         (
             "render",
             "torus.safetensors",
             "-o",
             "a.png",
-            "--layer",
+            "--quantity",
             "gradient",
         ): "--layer is not for a picture of a shape",
         ("render", "torus.safetensors", "-o", "a.npy", "--level", "1"): "--level is not for a.npy",

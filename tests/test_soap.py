@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sinefield.training.optimizers.soap import ADAM, BETAS, EPS, WARM, Soap, averaged
+from sinefield.training.optimizers.soap import ADAM_STEPS, BETAS, EPS, WARMUP_STEPS, Soap, averaged_weights
 
 
 def test_it_begins_as_adam_with_a_growing_rate():
@@ -11,8 +11,8 @@ def test_it_begins_as_adam_with_a_growing_rate():
     start, target = torch.rand(20, 30, generator=generator), torch.rand(20, 30, generator=generator)
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
     soap, adam = Soap([ours], lr=0.1), torch.optim.Adam([theirs], lr=0.1, betas=BETAS, eps=EPS)
-    for step in range(1, ADAM):
-        adam.param_groups[0]["lr"] = 0.1 * step / WARM
+    for step in range(1, ADAM_STEPS):
+        adam.param_groups[0]["lr"] = 0.1 * step / WARMUP_STEPS
         for parameter, optimizer in ((ours, soap), (theirs, adam)):
             parameter.grad = parameter.detach() - target
             optimizer.step()
@@ -21,12 +21,12 @@ def test_it_begins_as_adam_with_a_growing_rate():
 
 def test_the_rate_grows_is_held_and_falls():
     weight = torch.nn.Parameter(torch.zeros(5))
-    soap, rates = Soap([weight], lr=0.1, held=60), {}
+    soap, rates = Soap([weight], lr=0.1, decay_start=60), {}
     for step in range(1, 241):
         before, weight.grad = weight.detach().clone(), torch.ones(5)  # Adam's direction is 1
         soap.step()
         rates[step] = float((before - weight.detach()).mean())
-    expected = {5: 0.1 * 5 / WARM, 30: 0.1, 60: 0.1, 240: 0.1 * (60 / 240) ** 0.75}
+    expected = {5: 0.1 * 5 / WARMUP_STEPS, 30: 0.1, 60: 0.1, 240: 0.1 * (60 / 240) ** 0.75}
     assert {step: rates[step] for step in expected} == pytest.approx(expected, rel=1e-3)
 
 
@@ -37,7 +37,7 @@ def test_the_average_is_there_for_a_while():
         weight.grad = torch.ones(3, 4)
         soap.step()
     now = weight.detach().clone()
-    with averaged(soap):
+    with averaged_weights(soap):
         assert (weight > now).all()
     assert torch.equal(weight, now)
 

@@ -9,10 +9,12 @@ from torch import nn
 from sinefield.errors import InputError
 from sinefield.jets import derivative, taylor
 from sinefield.networks import ACTIVATIONS, Network, Siren
-from sinefield.networks.layers import Affine, Gaussian, Relu, Sine, Softplus, Tanh, VariableSine
+from sinefield.networks.activations import Gaussian, Relu, Softplus, Tanh
+from sinefield.networks.baselines import VariableSine
+from sinefield.networks.layers import Affine, Sine
 from tests.test_jets import assert_close, network, points
 
-ACTIVATIONS = [Sine(30.0), Relu(), Tanh(), Softplus(), Gaussian(10.0), VariableSine(30.0)]
+FUNCTIONS = [Sine(30.0), Relu(), Tanh(), Softplus(), Gaussian(10.0), VariableSine(30.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,7 @@ def nested(field, x, direction, order):
     return torch.stack(derivatives)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: type(activation).__name__)
+@pytest.mark.parametrize("activation", FUNCTIONS, ids=lambda activation: type(activation).__name__)
 def test_activations_have_derivatives_of_any_order(activation):
     v = points(50, 1).requires_grad_()
     reference = nested(activation, v, torch.ones(1), 7)

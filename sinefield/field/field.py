@@ -214,13 +214,18 @@ class Field(Network):
             progress: Called after each chunk.
         """
         found, header = find_quantity(quantity, self.header.domain), self.header
+        exact = np.float64 if self._is_far() else None
 
         def finish(values: NDArray[Any]) -> NDArray[Any]:
-            if quantity == "value":
-                scaled = values * header.half_range + header.middle
-                return scaled.astype(np.float64 if self._is_far() else values.dtype) if raw else header.quantize(scaled)
+            if quantity == "value" and not raw:
+                return header.quantize(values * header.half_range + header.middle)
+            dtype = exact if exact is not None and raw else values.dtype
+            half_range = header.half_range.astype(dtype)
+            if quantity == "value":  # as the last layer does it, so that arrays and tensors give the same numbers
+                offset = (header.middle / header.half_range).astype(dtype)
+                return np.asarray((values.astype(dtype) + offset) * half_range)
             if found.per_value:
-                values = values * header.half_range.astype(values.dtype).reshape(1, -1, *[1] * (values.ndim - 2))
+                values = values.astype(dtype) * half_range.reshape(1, -1, *[1] * (values.ndim - 2))
             return values if raw or header.channels else values[:, 0]
 
         device = self.middle.device
