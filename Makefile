@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint docs test-all
+check: lint release test-all
 
 release: setup
 	$(BIN)/python -m benchmarks.release

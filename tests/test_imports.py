@@ -1,6 +1,8 @@
-"""The house: imports run one way, and nothing heavy is loaded before it is used."""
+"""The order of the packages, public names, and what an import loads."""
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,37 +13,24 @@ import sinefield
 
 PACKAGE = Path(sinefield.__file__).parent
 
-# Along the flow of the data; a module imports only from its own line or from those above it.
+# In the direction of the data; a module imports only from its own line or from lines above it.
 FLOW = (
     ("errors",),
-    ("files", "domain"),
-    ("regions",),
+    ("progress", "registry", "extras"),
+    ("files", "domain", "parallel"),
+    ("serialization", "metrics"),
     ("signals",),
-    ("samplers", "init"),
-    ("fields",),
+    ("networks",),
     ("jets",),
-    ("operators",),
-    ("constraints", "crew", "walks"),
-    ("loss", "refinement"),
+    ("sampling",),
+    ("constraints",),
     ("problems",),
-    ("metrics", "checkpoint", "render"),
     ("field",),
-    ("prior",),
-    ("jacobian",),
-    ("soap", "natural"),
-    ("recipes", "state"),
-    ("contour", "loop"),
-    ("fit",),
-    ("population",),
-    ("inpaint",),
-    ("learn",),
-    ("invert", "poisson", "shape", "solve", "view"),
-    ("compare", "bench", "shades"),
-    ("plot", "export"),
+    ("training",),
+    ("tasks",),
+    ("priors",),
     ("reports",),
-    ("reproduction",),
-    ("terminal",),
-    ("verbs",),
+    ("experiments",),
     ("cli",),
     ("__main__",),
 )
@@ -53,29 +42,64 @@ def modules():
 
 
 def room(path):
-    """The part of the house that a file belongs to."""
+    """The package, or the module beside the packages, that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path):
-    """The parts of the house that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The modules of the project that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "sinefield":
-            parts = node.module.split(".")
-            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            yield from [node.module] if "." in node.module else [f"sinefield.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sinefield."))
+            yield from (alias.name for alias in node.names if alias.name.startswith("sinefield."))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path):
     own = room(path)
-    for other in imported(path):
-        assert other == own or LEVEL[other] < LEVEL[own], f"{own} imports {other}, which comes after it"
+    for other in (name.split(".")[1] for name in imported(path)):
+        if other != "__version__":
+            assert other == own or LEVEL[other] < LEVEL[own], f"{own} imports {other}, which comes after it"
 
 
-def test_no_drawer_for_leftovers():
+def test_modules_do_not_import_each_other_in_a_circle():
+    graph = {}
+    for path in modules():
+        name = "sinefield." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if path.stem != "__init__":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            top = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+            graph[name] = {node.module for node in top if node.module.startswith("sinefield.")}
+    done: set[str] = set()
+
+    def visit(name, trail):
+        assert name not in trail, " -> ".join([*trail, name])
+        if name not in done:
+            for other in graph.get(name, ()):
+                visit(other, [*trail, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+
+
+def test_every_package_is_in_the_flow_and_none_is_a_drawer():
+    assert {room(path) for path in modules()} == LEVEL.keys()
     assert not {path.stem for path in modules()} & {"utils", "util", "helpers", "common", "core", "misc"}
+
+
+def packages():
+    return ["sinefield", *(f"sinefield.{each.name}" for each in pkgutil.walk_packages(sinefield.__path__) if each.ispkg)]
+
+
+@pytest.mark.parametrize("name", packages())
+def test_a_name_is_a_module_or_something_else_and_not_both(name):
+    package = importlib.import_module(name)
+    for each in pkgutil.iter_modules(package.__path__):
+        if each.name != "__main__":
+            module = importlib.import_module(f"{name}.{each.name}")
+            assert getattr(package, each.name) is module
 
 
 def loaded(code):
@@ -85,32 +109,48 @@ def loaded(code):
     return set(run.stdout.split("\n")[-2].split())
 
 
-HEAVY = {
+OPTIONAL = {
     "matplotlib",
     "skimage",
     "tifffile",
     "imagecodecs",
-    "scipy",
     "av",
     "soundfile",
     "pyarrow",
     "xarray",
     "trimesh",
     "igl",
+    "tensorboard",
 }
 
 
 def test_import_loads_nothing_heavy():
-    assert not loaded("import sinefield") & (HEAVY | {"torch", "numpy"})
-    assert not loaded("import sinefield as sf; sf.fit, sf.load, sf.Siren, sf.Signal") & HEAVY
+    assert not loaded("import sinefield") & (OPTIONAL | {"torch", "numpy", "scipy"})
+    assert not loaded("import sinefield as sf; sf.fit, sf.load, sf.Siren, sf.Signal") & (OPTIONAL | {"scipy"})
 
 
-def test_help_loads_no_torch():
-    code = "import sys; sys.argv = ['sinefield', 'fit', '--help']\nfrom sinefield.cli import main\n"
-    found = loaded(code + "try: main()\nexcept SystemExit: pass")
-    assert not found & (HEAVY | {"torch", "numpy"})
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["--version"], ["prior", "fit", "--help"]])
+def test_help_loads_no_torch(arguments):
+    code = f"from sinefield.cli.main import run; run({arguments!r})"
+    assert not loaded(code) & (OPTIONAL | {"torch", "numpy", "scipy"})
+
+
+def test_info_loads_no_torch(tmp_path):
+    sinefield.fit([0.0, 1.0, 4.0], width=8, depth=0, steps=2).save(path := tmp_path / "a.safetensors")
+    assert not loaded(f"from sinefield.cli.main import run; assert run(['info', {str(path)!r}]) == 0") & {"torch"}
 
 
 def test_every_public_name_is_there_and_documented():
     for name in sinefield.__all__:
         assert getattr(sinefield, name).__doc__, name
+    assert {"fit", "Field", "__version__"} <= set(dir(sinefield))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        sinefield.nothing  # noqa: B018
+
+
+def test_a_warning_is_an_error_while_it_is_imported():
+    """`python -W error` finds nothing in the modules of the package."""
+    names = [each.name for each in pkgutil.walk_packages(sinefield.__path__, "sinefield.")]
+    code = f"import importlib\nfor name in {names!r}:\n    if name != 'sinefield.__main__': importlib.import_module(name)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-1000:]
