@@ -1,4 +1,4 @@
-"""The verb `fit-many`."""
+"""The command `fit-many`."""
 
 from __future__ import annotations
 
@@ -12,82 +12,68 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sinefield.cli.console import console, parse_omega, parse_size, print_result, progress_bar
-from sinefield.cli.options import Device, Gray, Json, Quiet, Seed, Size, Steps
+from sinefield.cli.console import print_result, progress_bar
+from sinefield.cli.options import Device, Gray, Json, Quiet, Seed, Size, Steps, parse_omega, parse_size
 from sinefield.errors import InputError
+from sinefield.progress import Progress
 
 if TYPE_CHECKING:
     from sinefield.signals import Signal
 
+MAX_WARNINGS = 5
+"""Number of skipped pictures that are named."""
+
 
 def fit_many(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of small pictures, also in folders of its own.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the fields go, one for each.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of small pictures, with its subfolders.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Directory for the field files, one for each picture.")
+    ],
     size: Size = None,
     gray: Gray = False,
-    width: Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer; 32 unless given.")] = None,
-    depth: Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first; 2 unless given.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Units in a hidden layer (default 32).")] = None,
+    depth: Annotated[int | None, typer.Option(min=0, help="Hidden layers after the first (default 2).")] = None,
     omega: Annotated[str, typer.Option(metavar="auto|ω", help="ω of the first layer; auto is 30.")] = "auto",
     steps: Steps = None,
     psnr: Annotated[
-        float | None, typer.Option(help="Stop when the worst of those fitted together has so many dB.")
+        float | None, typer.Option(help="Stop when each of the pictures fitted together reaches this PSNR in dB.")
     ] = None,
     seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was stopped: what is there stays.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip pictures whose field file exists.")] = False,
     device: Device = "cpu",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit every picture of a folder, many at once: one field for each, under the picture's name.
+    """Fit every picture in a folder, many at once; each field file has the name of its picture.
 
-    Pictures of one size are fitted together, so give a --size where they differ. It stops after 200 steps unless told
-    otherwise. Ctrl-C keeps the fields that are written.
+    Pictures of the same size are fitted together, so set --size if the sizes differ. Each fit stops after 200 steps, or
+    at --steps or --psnr. Ctrl-C stops, and keeps the field files that are complete.
     """
     import numpy as np
 
+    from sinefield.files import make_folder
     from sinefield.priors.data import pictures_in
-    from sinefield.reports.folder import prepare
-    from sinefield.signals import gray as to_gray
-    from sinefield.signals.formats import read
-    from sinefield.tasks.fit_many import fit_many as fit_population
+    from sinefield.tasks.fit_many import fit_many as fit_signals
 
-    wanted = parse_size(size)
-    prepare(output)
+    shape, omega_first = parse_size(size), parse_omega(omega)
+    make_folder(output)
     paths = pictures_in(folder)
-    stems = [path.relative_to(folder).with_suffix("") for path in paths]
-    count = Counter(stems)
-    names = [path.relative_to(folder) if count[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]
-    if len(set(names)) < len(names):  # a.png.png without its suffix is a.png
-        names = [path.relative_to(folder) for path in paths]
-    targets = [output / f"{name}.safetensors" for name in names]
-    there = [target.exists() for target in targets]
-    if any(there) and not resume:
-        raise InputError(f"{output} holds {sum(there)} of these fields already; --resume, or choose another folder")
+    targets = _targets(folder, paths, output)
+    pending = [(path, target) for path, target in zip(paths, targets, strict=True) if not target.exists()]
+    existing = len(paths) - len(pending)
+    if existing and not resume:
+        raise InputError(f"{output} contains {existing} of these fields; use --resume, or choose another directory")
     skipped: list[str] = []
-    taken: list[Path] = []
-
-    def signals() -> Iterator[Signal]:
-        for path, target, done in zip(paths, targets, there, strict=True):
-            if done:
-                continue
-            try:
-                signal = read(path, size=wanted)
-                signal = to_gray(signal) if gray else signal
-            except InputError as error:
-                skipped.append(str(error))
-                continue
-            taken.append(target)
-            yield signal
-
-    began, found = time.perf_counter(), []
-    stopped = "done"
-    with progress_bar(console(quiet), "fit") as bar:
+    outputs: list[Path] = []
+    psnrs: list[float] = []
+    start, stopped = time.perf_counter(), "done"
+    with progress_bar(quiet, "fit") as bar:
         try:
-            fitting = fit_population(
-                signals(),
+            fitting = fit_signals(
+                _read_all(pending, shape, gray, outputs, skipped),
                 width=width,
                 depth=depth,
-                omega=parse_omega(omega),
+                omega=omega_first,
                 steps=steps,
                 psnr=psnr,
                 seed=seed,
@@ -95,19 +81,61 @@ def fit_many(
             )
             with closing(fitting) as fields:
                 for index, field in enumerate(fields):
-                    taken[index].parent.mkdir(parents=True, exist_ok=True)
-                    field.save(taken[index])
-                    found.append(field.made["psnr_db"])
-                    bar((sum(there) + index + 1) / len(paths), f"{index + 1} pictures  {np.mean(found):.1f} dB")
+                    outputs[index].parent.mkdir(parents=True, exist_ok=True)
+                    field.save(outputs[index])
+                    psnrs.append(field.info.quality["psnr_db"])
+                    message = f"{index + 1} pictures  {np.mean(psnrs):.1f} dB"
+                    bar(Progress((existing + index + 1) / len(paths), message))
         except KeyboardInterrupt:
             stopped = "interrupted"
-    for reason in skipped[:5]:
+    for reason in skipped[:MAX_WARNINGS]:
         warnings.warn(f"skipped: {reason}", stacklevel=2)
-    if not found and not any(there) and stopped == "done":
+    if not psnrs and not existing and stopped == "done":
         raise InputError(f"none of the {len(paths)} pictures in {folder} can be read")
-    numbers = {"psnr_db_mean": float(np.mean(found)), "psnr_db_least": min(found)} if found else {}
-    seconds = round(time.perf_counter() - began, 3)
-    counts = {"fields": len(found), "there_already": sum(there), "skipped": len(skipped)}
-    print_result({"folder": str(output), **counts, **numbers, "seconds": seconds, "stopped": stopped}, as_json, quiet)
+    counts = {"fields": len(psnrs), "existing": existing, "skipped": len(skipped)}
+    figures = {"psnr_db_mean": float(np.mean(psnrs)), "psnr_db_min": min(psnrs)} if psnrs else {}
+    seconds = round(time.perf_counter() - start, 3)
+    print_result({"folder": str(output), **counts, **figures, "seconds": seconds, "stopped": stopped}, as_json, quiet)
     if stopped == "interrupted":
         raise typer.Exit(130)
+
+
+def _targets(folder: Path, paths: list[Path], output: Path) -> list[Path]:
+    """Return the path of the field file of each picture; the suffix of a picture is kept where its name needs it."""
+    relative = [path.relative_to(folder) for path in paths]
+    stems = [path.with_suffix("") for path in relative]
+    count = Counter(stems)
+    names = [path if count[stem] > 1 else stem for path, stem in zip(relative, stems, strict=True)]
+    if len(set(names)) < len(names):  # a.png.png without its suffix has the name of another picture, a.png
+        names = relative
+    return [output / f"{name}.safetensors" for name in names]
+
+
+def _read_all(
+    pending: list[tuple[Path, Path]],
+    size: int | tuple[int, ...] | None,
+    gray: bool,
+    outputs: list[Path],
+    skipped: list[str],
+) -> Iterator[Signal]:
+    """Yield the pictures that can be read.
+
+    Args:
+        pending: Paths of the pictures and of their field files.
+        size: Size to which the pictures are resized.
+        gray: Convert the pictures to grayscale.
+        outputs: List to which the path of the field file of each picture is appended.
+        skipped: List to which the reason is appended for each picture that cannot be read.
+    """
+    from sinefield.signals import gray as to_gray
+    from sinefield.signals import read
+
+    for path, target in pending:
+        try:
+            signal = read(path, size=size)
+            signal = to_gray(signal) if gray else signal
+        except InputError as error:
+            skipped.append(str(error))
+            continue
+        outputs.append(target)
+        yield signal
