@@ -1,4 +1,4 @@
-"""The derivatives of networks that have only seen values."""
+"""Derivatives of networks that were fitted to values."""
 
 from __future__ import annotations
 
@@ -10,34 +10,40 @@ import torch
 
 from sinefield.experiments.experiment import (
     Array,
+    Arrays,
     Budget,
-    Experiment,
     Measure,
     Options,
     Outcome,
     Setting,
-    Shown,
     Trial,
-    outcome,
+    fit_outcome,
+    register_experiment,
 )
-from sinefield.field.grayscale import limit
+from sinefield.field.grayscale import robust_limit
 from sinefield.jets import derivative
-from sinefield.reports.figures import figure_at, shown_at
+from sinefield.reports.figures import draw_map, saved_figure
 from sinefield.signals import from_array
 from sinefield.tasks.fit import fit
 
 NETWORKS = ("sine", "tanh", "softplus", "relu", "relu-pe")
+"""Networks of the experiment."""
 
 BUDGET = Budget(small=(8, 0), steps=0, seconds=120)
+"""Duration of each trial."""
 
-SIDE, FINE = 64, 96
-"""Samples along each side that are fitted, and places in between at which derivatives are judged."""
+SAMPLES = 64
+"""Number of samples along each axis that are fitted."""
 
-LAYERS = ("Φ", "∂Φ/∂x", "∂²Φ/∂x²")
+EVAL_POINTS = 96
+"""Number of points along each axis, between the samples, at which derivatives are evaluated."""
+
+QUANTITIES = ("Φ", "∂Φ/∂x", "∂²Φ/∂x²")
+"""The evaluated quantities."""
 
 
 def ripples(y: Array, x: Array) -> tuple[Array, Array, Array]:
-    """A function with its first and second derivative along x: cos(8 r²) exp(-r²), r the distance from (0, 0)."""
+    """Return cos(8 r²) exp(-r²), where r is the distance from the origin, and its first two derivatives along x."""
     r2 = x**2 + y**2
     c, s, e = np.cos(8 * r2), np.sin(8 * r2), np.exp(-r2)
     # f = c(q) e(q) with q = r²: f_x = 2x f′, f_xx = 2f′ + 4x² f″
@@ -46,49 +52,48 @@ def ripples(y: Array, x: Array) -> tuple[Array, Array, Array]:
     return c * e, 2 * x * f1, 2 * f1 + 4 * x**2 * f2
 
 
+def draw(path: Path, arrays: Arrays) -> None:
+    """Save the figure of the experiment."""
+    fields = {trial.removesuffix(" default"): each for trial, each in arrays.items()}
+    first = next(iter(fields.values()))
+    columns = {"Reference": {name: first[f"{name} reference"] for name in QUANTITIES}} | {
+        network: {name: each[f"{name} field"] for name in QUANTITIES} for network, each in fields.items()
+    }
+    with saved_figure(path, (2 * len(columns) + 0.8, 6.4)) as figure:
+        grid = figure.subplots(len(QUANTITIES), len(columns), squeeze=False)
+        for row, name in zip(grid, QUANTITIES, strict=True):
+            limit = robust_limit(columns["Reference"][name])
+            for axes, (title, values) in zip(row, columns.items(), strict=True):
+                image = draw_map(axes, values[name], "RdBu_r", -limit, limit)
+                axes.set_title(title if name == QUANTITIES[0] else "")
+            figure.colorbar(image, ax=list(row), label=name, aspect=12, pad=0.01)
+
+
+@register_experiment(
+    "derivative",
+    claim="The derivatives of SIREN are those of the function that it was fitted to (section 2)",
+    measures={name: Measure("{:.2%}", False) for name in QUANTITIES},
+    draw=draw,
+)
 def trials(setting: Setting) -> list[Trial]:
-    axis = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
+    """Return the trials of the experiment."""
+    axis = (np.arange(SAMPLES) + 0.5) / SAMPLES * 2 - 1
     y, x = np.meshgrid(axis, axis, indexing="ij")
-    signal = from_array(ripples(y, x)[0], origin=(axis[0],) * 2, step=(2 / SIDE,) * 2, axes=("y", "x"))
-    inner = np.linspace(axis[1], axis[-2], FINE)
+    signal = from_array(ripples(y, x)[0], origin=(axis[0],) * 2, step=(2 / SAMPLES,) * 2, axes=("y", "x"))
+    inner = np.linspace(axis[1], axis[-2], EVAL_POINTS)
     points = np.stack(np.meshgrid(inner, inner, indexing="ij"), axis=-1).reshape(-1, 2)
-    truths = ripples(*points.T)
+    references = ripples(*points.T)
 
     def run(network: str, options: Options) -> Outcome:
         field = fit(signal, activation=network, **options)
         with torch.no_grad():
-            slopes = [derivative(field, *[1] * order)(torch.from_numpy(points)) for order in (1, 2)]
-        values = [field.at(points), *(np.asarray(each, dtype=np.float64)[:, 0] for each in slopes)]
-        figures = {
-            name: float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
-            for name, value, reference in zip(LAYERS, values, truths, strict=True)
-        }
-        shown = {f"{name} found": value for name, value in zip(LAYERS, values, strict=True)}
-        shown |= {f"{name} true": reference for name, reference in zip(LAYERS, truths, strict=True)}
-        return outcome(field, figures, **{name: each.reshape(FINE, FINE) for name, each in shown.items()})
+            derivatives = [derivative(field, *[1] * order)(torch.from_numpy(points)) for order in (1, 2)]
+        estimates = [np.asarray(each, dtype=np.float64)[:, 0] for each in (field.at(points), *derivatives)]
+        errors, arrays = {}, {}
+        for name, estimate, reference in zip(QUANTITIES, estimates, references, strict=True):
+            errors[name] = float(np.linalg.norm(estimate - reference) / np.linalg.norm(reference))
+            arrays[f"{name} field"] = estimate.reshape(EVAL_POINTS, EVAL_POINTS)
+            arrays[f"{name} reference"] = reference.reshape(EVAL_POINTS, EVAL_POINTS)
+        return fit_outcome(field, errors, **arrays)
 
     return [Trial(network, "default", partial(run, network), BUDGET) for network in NETWORKS]
-
-
-def draw(path: Path, shown: Shown) -> None:
-    columns = {name.removesuffix(" default"): arrays for name, arrays in shown.items()}
-    some = next(iter(columns.values()))
-    every = {"the truth": {name: some[f"{name} true"] for name in LAYERS}} | {
-        network: {name: arrays[f"{name} found"] for name in LAYERS} for network, arrays in columns.items()
-    }
-    with figure_at(path, (2 * len(every) + 0.8, 6.4)) as figure:
-        grid = figure.subplots(len(LAYERS), len(every), squeeze=False)
-        for row, name in zip(grid, LAYERS, strict=True):
-            most = limit(every["the truth"][name])
-            for axes, (network, values) in zip(row, every.items(), strict=True):
-                drawn = shown_at(axes, values[name], "RdBu_r", -most, most)
-                axes.set_title(network if name == LAYERS[0] else "")
-            figure.colorbar(drawn, ax=list(row), label=name, aspect=12, pad=0.01)
-
-
-DERIVATIVE = Experiment(
-    claim="The derivative of a SIREN is a SIREN, and that of what was fitted (section 2)",
-    measures={name: Measure("{:.2%} off", False) for name in LAYERS},
-    trials=trials,
-    draw=draw,
-)

@@ -1,104 +1,110 @@
-"""What the pictures of several experiments have in common."""
+"""Parts of figures that several experiments share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from sinefield.experiments.experiment import RECIPES, Array, Shown
+from sinefield.experiments.experiment import RECIPES, Array, Arrays
 from sinefield.field.field import Field
-from sinefield.field.grayscale import limit, magnitude, signed
+from sinefield.field.grayscale import channel_mean, gradient_magnitude, robust_limit
 from sinefield.metrics import psnr
-from sinefield.networks import NETWORKS
 from sinefield.reports import figures
+from sinefield.reports.figures import Axes, line_style
 from sinefield.signals import Signal
 from sinefield.signals.stencils import estimate_gradient, estimate_laplacian
 
+NETWORKS = ("sine", "relu", "relu-pe", "tanh", "rbf", "softplus")
+"""Networks in the order of their line styles, which are the same in all figures."""
 
-def halves(figure: Figure, heights: Sequence[float] = (1, 1)) -> tuple[Any, Any]:
-    """The upper and the lower part of a figure."""
-    above, below = cast(Any, figure).subfigures(2, 1, height_ratios=heights)
-    return above, below
+RECIPE_TITLES = {"default": "Default recipe", "paper": "Recipe of the paper"}
+"""Recipes in titles."""
+
+DERIVATIVES: dict[str, Callable[[Array], Array]] = {"gradient": gradient_magnitude, "laplacian": channel_mean}
+"""Functions that reduce derivatives to one number per pixel, by quantity."""
 
 
-def layers(field: Field, signal: Signal) -> dict[str, Array]:
-    """What `pictures` draws of a grey picture's field, and of the picture."""
+def derivative_arrays(field: Field, signal: Signal) -> dict[str, Array]:
+    """Return the arrays that `draw_derivatives` draws: values and derivatives of a grayscale picture and its field."""
     low, high = signal.header.low[0], signal.header.high[0]
 
-    def gray(samples: Array) -> Array:
+    def normalize(samples: Array) -> Array:
         return np.clip((samples.astype(np.float64) - low) / (high - low), 0, 1)
 
-    drawn: dict[str, Callable[[Array], Array]] = {"value": gray, "gradient": magnitude, "laplacian": signed}
-    reference = [signal.samples, estimate_gradient(signal).values, estimate_laplacian(signal).values]
-    shown = {name: draw(field.render(quantity=name)) for name, draw in drawn.items()}
-    shown |= {f"true {name}": draw(each) for (name, draw), each in zip(drawn.items(), reference, strict=True)}
-    return {name: each.astype(np.float32) for name, each in shown.items()}
+    reduce = {"value": normalize, **DERIVATIVES}
+    references = [signal.samples, estimate_gradient(signal).values, estimate_laplacian(signal).values]
+    arrays = {quantity: reduce[quantity](field.render(quantity=quantity)) for quantity in reduce}
+    for quantity, reference in zip(reduce, references, strict=True):
+        arrays[f"reference {quantity}"] = reduce[quantity](reference)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-def pictures(path: Path, shown: Shown, titles: Sequence[str], of: str = "") -> None:
-    """A column for the truth and for each network under the default recipe; how all fits went below."""
-    ours = {name: shown[name] for name in named(shown, "default", of)}
-    some = next(iter(ours.values() or shown.values()))
-    reference = {name: some[f"true {name}"] for name in ("value", "gradient", "laplacian")}
-    columns = {"the truth": reference, **{network_of(name, of): arrays for name, arrays in ours.items()}}
-    steep, curved = limit(reference["gradient"]), limit(reference["laplacian"])
-    with figures.figure_at(path, (2.1 * len(columns), 9.8)) as figure:
-        top, bottom = halves(figure, [6.6, 3.2])
-        for column, (name, arrays) in zip(top.subplots(3, len(columns), squeeze=False).T, columns.items(), strict=True):
-            figures.picture_at(column[0], arrays["value"], name)
-            figures.shown_at(column[1], arrays["gradient"], "magma", 0, steep)
-            figures.shown_at(column[2], arrays["laplacian"], "RdBu_r", -curved, curved)
-            for axes, title in zip(column, titles, strict=True):
-                if name == "the truth":
-                    axes.text(-0.06, 0.5, title, rotation=90, ha="right", va="center", transform=axes.transAxes)
+def draw_derivatives(path: Path, arrays: Arrays, rows: Sequence[str], label: str = "") -> None:
+    """Save a figure with a column for the reference and each network, above the PSNR during training.
+
+    Args:
+        path: Path of the figure.
+        arrays: Arrays of the trials.
+        rows: Titles of the rows: values, gradient and Laplacian.
+        label: Label of the trials that are drawn.
+    """
+    fields = {network_of(name, label): arrays[name] for name in trials_of(arrays, "default", label)}
+    first = next(iter(fields.values() or arrays.values()))
+    reference = {quantity: first[f"reference {quantity}"] for quantity in ("value", *DERIVATIVES)}
+    columns = {"Reference": reference, **fields}
+    slope, curvature = robust_limit(reference["gradient"]), robust_limit(reference["laplacian"])
+    with figures.saved_figure(path, (2.1 * len(columns) + 0.6, 9.8)) as figure:
+        top, bottom = figures.stacked(figure, [6.6, 3.2])
+        grid = top.subplots(3, len(columns), squeeze=False)
+        for column, (name, each) in zip(grid.T, columns.items(), strict=True):
+            figures.draw_picture(column[0], each["value"], name)
+            figures.draw_map(column[1], each["gradient"], "magma", 0, slope)
+            figures.draw_map(column[2], each["laplacian"], "RdBu_r", -curvature, curvature)
+        for axes, title in zip(grid[:, 0], rows, strict=True):
+            axes.text(-0.06, 0.5, title, rotation=90, ha="right", va="center", transform=axes.transAxes)
         for axes, recipe in zip(bottom.subplots(1, 2, sharey=True), RECIPES, strict=True):
-            decibel_curves(axes, shown, recipe, of)
-            axes.set(title=f"{said(recipe)}{', PSNR of the ' + of if of else ''}")
+            draw_psnr_curves(axes, arrays, recipe, label)
+            axes.set_title(f"{RECIPE_TITLES[recipe]}{f', PSNR of the {label}' if label else ''}")
 
 
-def decibel_curves(axes: Axes, shown: Shown, recipe: str, of: str = "") -> None:
-    """PSNR against seconds, of each network under a recipe."""
-    curves(axes, shown, recipe, psnr, of)
-    axes.set(ylabel="PSNR in dB")
+def draw_psnr_curves(axes: Axes, arrays: Arrays, recipe: str, label: str = "") -> None:
+    """Draw the PSNR of each network during training against time."""
+    _draw_curves(axes, arrays, recipe, label, psnr)
+    axes.set(ylabel="PSNR (dB)")
 
 
-def error_curves(axes: Axes, shown: Shown, recipe: str, of: str = "", label: str = "loss") -> None:
-    """What a fit is judged by against seconds, of each network under a recipe."""
-    curves(axes, shown, recipe, float, of)
-    axes.set(ylabel=label, yscale="log")
+def draw_loss_curves(axes: Axes, arrays: Arrays, recipe: str, label: str = "", ylabel: str = "Loss") -> None:
+    """Draw the error of each network during training against time, on a logarithmic scale."""
+    _draw_curves(axes, arrays, recipe, label, float)
+    axes.set(ylabel=ylabel, yscale="log")
 
 
-def curves(axes: Axes, shown: Shown, recipe: str, quality: Any, of: str = "") -> None:
-    for name in named(shown, recipe, of):
-        history, network = shown[name]["history"], network_of(name, of)
-        marker = "." if len(history) < 12 else ""
-        values = [quality(error) for error in history[:, 2]]
-        width = 2.5 if network == "sine" else 1.2
-        axes.plot(history[:, 1], values, label=network, color=color(network), linewidth=width, marker=marker)
-    axes.set(xlabel="seconds", title=f"{said(recipe)}{', ' + of if of else ''}")
+def trials_of(arrays: Arrays, recipe: str, label: str = "") -> Iterator[str]:
+    """Yield the names of the trials with a recipe and a label."""
+    return (name for name in arrays if name.startswith(label) and name.endswith(f" {recipe}"))
+
+
+def network_of(trial: str, label: str = "") -> str:
+    """Return the network of a trial from its name."""
+    return trial.removeprefix(label).rsplit(" ", 1)[0].strip()
+
+
+def network_style(network: str) -> dict[str, Any]:
+    """Return the color and the line style of a network; black for a network that is not in `NETWORKS`."""
+    return line_style(NETWORKS.index(network)) if network in NETWORKS else {"color": "black"}
+
+
+def _draw_curves(axes: Axes, arrays: Arrays, recipe: str, label: str, convert: Callable[[float], float]) -> None:
+    for trial in trials_of(arrays, recipe, label):
+        history, network = arrays[trial]["history"], network_of(trial, label)
+        marker, width = "." if len(history) < 12 else "", 2.5 if network == "sine" else 1.2
+        values = [convert(error) for error in history[:, 2]]
+        style = network_style(network)
+        axes.plot(history[:, 1], values, **style, label=network, linewidth=width, marker=marker)
+    axes.set(xlabel="Time (s)", xlim=(0, None), title=f"{RECIPE_TITLES[recipe]}{f', {label}' if label else ''}")
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend(frameon=False)
-
-
-def named(shown: Shown, recipe: str, of: str = "") -> Iterator[str]:
-    """The trials of a recipe."""
-    return (name for name in shown if name.startswith(of) and name.endswith(f" {recipe}"))
-
-
-def network_of(name: str, of: str = "") -> str:
-    return name.removeprefix(of).rsplit(" ", 1)[0].strip()
-
-
-def said(recipe: str) -> str:
-    return {"default": "our recipe", "paper": "the paper's recipe"}[recipe]
-
-
-def color(network: str) -> str:
-    """The same for a network in all pictures."""
-    return f"C{list(NETWORKS).index(network) % 10}" if network in NETWORKS else "black"

@@ -1,4 +1,4 @@
-"""What an experiment of the paper is: trials, each of which gives figures, and a picture of them all."""
+"""Experiments: trials with measured values and arrays, a figure of all trials, and the values in the paper."""
 
 from __future__ import annotations
 
@@ -15,26 +15,38 @@ from numpy.typing import NDArray
 
 from sinefield.errors import InputError
 from sinefield.field.field import Field
-from sinefield.training.loop import Progress
+from sinefield.field.info import FitInfo
+from sinefield.progress import ProgressCallback
+from sinefield.registry import Registry
 
 Array = NDArray[Any]
 
+Arrays = Mapping[str, Mapping[str, Array]]
+"""Arrays for a figure, by the name of the trial and their own name."""
+
+Options = dict[str, Any]
+"""Arguments that every fit takes: when to stop, seed, device, checkpoint directory and progress callback."""
+
 RECIPES = ("default", "paper")
+"""Recipes with which networks are trained."""
 
 BUDGETS = ("small", "paper")
-
-Shown = Mapping[str, Mapping[str, Array]]
-"""The arrays that trials left, by the names of both."""
+"""Names of budgets."""
 
 
-class Sample(NamedTuple):
-    """Data that an experiment needs: what it may be called, and where it is to be had."""
+class DataFile(NamedTuple):
+    """A file or folder that an experiment needs.
+
+    Attributes:
+        names: Names that it may have.
+        address: Where it can be downloaded.
+    """
 
     names: tuple[str, ...]
     address: str
 
-    def found(self, folders: Iterable[Path]) -> Path | None:
-        """The first file or folder of one of the names in some folders, or in the folders in these."""
+    def find(self, folders: Iterable[Path]) -> Path | None:
+        """Return the first match in the folders or in their subfolders; None if there is none."""
         for folder in folders:
             for pattern in ("", "*/"):
                 for name in self.names:
@@ -44,26 +56,35 @@ class Sample(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """What is measured: how it is written, and whether more of it is better; where neither is, None."""
+    """A measured quantity.
 
-    form: str
-    more_is_better: bool | None
+    Attributes:
+        format: Format string of its values.
+        higher_is_better: Whether larger values are better; None if values are not ranked.
+    """
 
-    def written(self, value: float | None) -> str:
-        return "not reached" if value is None or not math.isfinite(value) else self.form.format(value)
+    format: str
+    higher_is_better: bool | None
+
+    def formatted(self, value: float | None) -> str:
+        """Return a value as text; None and infinity are "not reached"."""
+        return "not reached" if value is None or not math.isfinite(value) else self.format.format(value)
 
 
-DECIBELS = Measure("{:.1f} dB", True)
-ERROR = Measure("{:.2e}", False)
+PSNR = Measure("{:.1f} dB", True)
+"""Peak signal-to-noise ratio."""
+
+MSE = Measure("{:.2e}", False)
+"""Mean squared error."""
 
 
 class Budget(NamedTuple):
-    """How long the trials of an experiment go on.
+    """Duration of a trial.
 
     Attributes:
-        small: seconds by the default recipe and by the paper's, in the small budget.
-        steps: the paper's own number, in the budget of the paper.
-        seconds: by the default recipe then.
+        small: Seconds with the default recipe and with that of the paper, in the small budget.
+        steps: Steps with the recipe of the paper, in the budget of the paper.
+        seconds: Seconds with the default recipe, in the budget of the paper.
     """
 
     small: tuple[float, float]
@@ -71,8 +92,8 @@ class Budget(NamedTuple):
     seconds: float = 600.0
 
 
-NO_TIME = Budget((0.0, 0.0), 0)
-"""Of what is not a fit."""
+NO_TRAINING = Budget((0.0, 0.0), 0)
+"""Budget of a trial that trains nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +102,12 @@ class Setting:
 
     Attributes:
         budget: "small", for two cores, or "paper".
-        share: of the budget's time that each trial gets.
-        data: folders in which data are looked for.
-        seed, device: as for `sinefield.fit`.
+        share: Share of the time or steps of the budget that each trial gets.
+        data: Folders that are searched for data.
+        seed, device: As for `sinefield.fit`.
+
+    Raises:
+        InputError: The budget is unknown, or the share is not in (0, 1].
     """
 
     budget: str = "small"
@@ -96,125 +120,157 @@ class Setting:
         if self.budget not in BUDGETS:
             raise InputError(f"there is no budget {self.budget!r}; choose from {', '.join(BUDGETS)}")
         if not 0 < self.share <= 1:
-            raise InputError(f"the share of the budget is from 0 to 1; it is {self.share}")
+            raise InputError(f"the share of the budget must be above 0 and at most 1; it is {self.share}")
 
     @property
     def small(self) -> bool:
+        """Whether this is the small budget."""
         return self.budget == "small"
 
-    def stop(self, recipe: str, budget: Budget) -> dict[str, Any]:
-        """`steps` or `seconds`, as every fit takes them."""
+    def limit(self, recipe: str, budget: Budget) -> dict[str, Any]:
+        """Return when a trial stops, as the argument `steps` or `seconds` of a fit."""
         if self.small:
             return {"seconds": self.share * budget.small[RECIPES.index(recipe)]}
         if recipe == "paper":
             return {"steps": max(round(self.share * budget.steps), 1)}
         return {"seconds": self.share * budget.seconds}
 
-    def given(self, sample: Sample) -> Path:
-        """Where a sample lies."""
-        path = sample.found(self.data)
+    def path(self, file: DataFile) -> Path:
+        """Return the path of a file, which must exist in one of the folders."""
+        path = file.find(self.data)
         assert path is not None
         return path
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a trial.
+    """Result of a trial.
 
     Attributes:
-        figures: by what they are of, which is a name in the experiment's measures.
-        seconds, steps: of the fit.
-        shown: arrays for the picture, by name.
-        field: to be kept, where there is one.
+        values: Measured values, by the names of the measures of the experiment.
+        seconds, steps: Duration of the training.
+        arrays: Arrays for the figure, by name.
+        field: The field, which is saved; None if there is none.
     """
 
-    figures: dict[str, float]
+    values: dict[str, float]
     seconds: float
     steps: int
-    shown: dict[str, Array] = dataclasses.field(default_factory=dict)
+    arrays: dict[str, Array] = dataclasses.field(default_factory=dict)
     field: Field | None = None
 
 
-Options = dict[str, Any]
-"""What every fit takes: when to stop, seed, device, checkpoint, progress."""
-
-
 class Trial(NamedTuple):
-    """A network under a recipe; `of` says what of several things."""
+    """One network, trained with one recipe.
+
+    Attributes:
+        network: Name of the activation, or of another method.
+        recipe: Name of the recipe.
+        run: Function that trains and evaluates it.
+        budget: How long it is trained.
+        label: Name of the data, where the experiment has several.
+    """
 
     network: str
     recipe: str
     run: Callable[[Options], Outcome]
-    budget: Budget = NO_TIME
-    of: str = ""
+    budget: Budget = NO_TRAINING
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return " ".join(filter(None, (self.of, self.network, self.recipe)))
+        """Unique name of the trial in its experiment."""
+        return " ".join(filter(None, (self.label, self.network, self.recipe)))
 
     @property
-    def weight(self) -> float:
-        """What part of the work it is, in seconds of the small budget."""
+    def cost(self) -> float:
+        """Estimated duration in seconds in the small budget, for the progress of all trials."""
         return 1.0 + self.budget.small[RECIPES.index(self.recipe)]
 
-    def options(self, setting: Setting, folder: Path, progress: Progress | None) -> Options:
-        """What its fit is run with; one that was cut short goes on."""
+    def options(self, setting: Setting, folder: Path, progress: ProgressCallback | None) -> Options:
+        """Return the arguments of the fit, which continues from a checkpoint in the folder if there is one."""
         checkpoint = folder / "checkpoint"
-        going_on = checkpoint.is_dir() and any(checkpoint.iterdir())
         return {
-            **setting.stop(self.recipe, self.budget),
+            **setting.limit(self.recipe, self.budget),
             "seed": setting.seed,
             "device": setting.device,
             "checkpoint": checkpoint,
-            "resume": going_on,
+            "resume": checkpoint.is_dir() and any(checkpoint.iterdir()),
             "progress": progress,
         }
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A claim of the paper, and the trials that it is held against.
+    """A claim of the paper and the trials that test it.
 
     Attributes:
-        claim: in the paper, in one sentence, and where it stands.
-        measures: what the figures are of.
-        trials: those of a setting, in which the samples that are needed were found.
-        draw: the picture of the arrays that the trials left, by their names; of those there are.
-        published: the paper's figures, by what they are of and by network.
-        scaled: how the small budget differs from the paper's experiment.
-        needs: data.
-        ours: the networks that are to be ahead of all others where a measure has a better side.
-        unclaimed: measures in which the paper does not say so.
+        claim: The claim in one sentence, and its place in the paper.
+        measures: Measured quantities by name.
+        trials: Function that returns the trials; the data must have been found.
+        draw: Function that saves the figure, from the arrays of the trials that succeeded.
+        published: Values in the paper, by measure and network.
+        scaled_down: How the small budget differs from the experiment in the paper.
+        data: Files that are needed.
+        expected_best: Networks that the paper claims to be better than all others.
+        unranked: Measures for which the paper makes no such claim.
     """
 
     claim: str
     measures: Mapping[str, Measure]
     trials: Callable[[Setting], list[Trial]]
-    draw: Callable[[Path, Shown], None]
+    draw: Callable[[Path, Arrays], None]
     published: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
-    scaled: str = ""
-    needs: tuple[Sample, ...] = ()
-    ours: tuple[str, ...] = ("sine",)
-    unclaimed: tuple[str, ...] = ()
+    scaled_down: str = ""
+    data: tuple[DataFile, ...] = ()
+    expected_best: tuple[str, ...] = ("sine",)
+    unranked: tuple[str, ...] = ()
 
 
-def of_each(
-    networks: Sequence[str], run: Callable[[str, str, Options], Outcome], budget: Budget, of: str = ""
+EXPERIMENTS: Registry[Experiment] = Registry("experiment", "sinefield.experiments")
+"""The experiments by name."""
+
+Trials = Callable[[Setting], list[Trial]]
+
+
+def register_experiment(name: str, **attributes: Any) -> Callable[[Trials], Trials]:
+    """Register the experiment that the decorated function returns the trials of.
+
+    Args:
+        name: Name of the experiment on the command line.
+        attributes: The other attributes of `Experiment`.
+    """
+
+    def register(trials: Trials) -> Trials:
+        EXPERIMENTS.add(name, Experiment(trials=trials, **attributes))
+        return trials
+
+    return register
+
+
+def trial_grid(
+    networks: Sequence[str], run: Callable[[str, str, Options], Outcome], budget: Budget, label: str = ""
 ) -> list[Trial]:
-    """Every network under both recipes."""
+    """Return a trial for each network and recipe; `run` takes the network, the recipe and the options."""
     return [
-        Trial(network, recipe, partial(run, network, recipe), budget, of) for recipe in RECIPES for network in networks
+        Trial(network, recipe, partial(run, network, recipe), budget, label)
+        for recipe in RECIPES
+        for network in networks
     ]
 
 
-def outcome(field: Field, figures: dict[str, float], /, **shown: Array) -> Outcome:
-    """Of a field that was fitted, with how the fit went.
+def fit_outcome(field: Field, values: dict[str, float], /, **arrays: Array) -> Outcome:
+    """Return the result of a fit, with the history of the training as one of the arrays.
 
     Raises:
-        KeyboardInterrupt: it was cut short.
+        KeyboardInterrupt: The fit was interrupted.
     """
-    made = field.made
-    if made["stopped"] == "interrupted":
+    check_complete(field.info)
+    history = np.array(field.info.history, dtype=np.float64).reshape(-1, 3)
+    return Outcome(values, field.info.seconds, field.info.steps, {"history": history, **arrays}, field)
+
+
+def check_complete(info: FitInfo) -> None:
+    """Raise KeyboardInterrupt if a fit was interrupted, so that no further trial starts."""
+    if info.stopped == "interrupted":
         raise KeyboardInterrupt
-    history = np.array(made["history"], dtype=np.float64).reshape(-1, 3)
-    return Outcome(figures, made["seconds"], made["steps"], {"history": history, **shown}, field)

@@ -1,54 +1,55 @@
-"""A picture by each network, with the gradient and the Laplacian that come with it."""
+"""A picture, fitted by each network, with its gradient and its Laplacian."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sinefield.experiments.drawing import layers, pictures
+from sinefield.experiments.drawing import derivative_arrays, draw_derivatives
 from sinefield.experiments.experiment import (
-    DECIBELS,
+    PSNR,
+    Arrays,
     Budget,
-    Experiment,
     Options,
     Outcome,
     Setting,
-    Shown,
     Trial,
-    of_each,
-    outcome,
+    fit_outcome,
+    register_experiment,
+    trial_grid,
 )
 from sinefield.signals import Signal, read_image, resize
 from sinefield.tasks.fit import fit
 
 NETWORKS = ("sine", "relu", "relu-pe", "tanh", "rbf")
-"""Of the paper's figure 1."""
+"""Networks of the experiment, those of figure 1 in the paper."""
 
 BUDGET = Budget(small=(8, 20), steps=15_000)
+"""Duration of each trial."""
 
 
 def camera(setting: Setting) -> Signal:
-    """The paper's picture, which scikit-image ships."""
+    """Return the picture of the paper, which is a sample picture of scikit-image."""
     return resize(read_image("camera"), 128 if setting.small else 256)
 
 
+def draw(path: Path, arrays: Arrays) -> None:
+    """Save the figure of the experiment."""
+    draw_derivatives(path, arrays, ("Picture", "Gradient magnitude (1/px)", "Laplacian (1/px²)"))
+
+
+@register_experiment(
+    "image",
+    claim="SIREN fits a picture and its derivatives better and faster than the other networks (figure 1)",
+    measures={"picture": PSNR},
+    draw=draw,
+    scaled_down="128 × 128 pixels instead of 256 × 256, seconds instead of 15,000 steps",
+)
 def trials(setting: Setting) -> list[Trial]:
+    """Return the trials of the experiment."""
     signal = camera(setting)
 
     def run(network: str, recipe: str, options: Options) -> Outcome:
         field = fit(signal, activation=network, recipe=recipe, **options)
-        return outcome(field, {"the picture": field.made["psnr_db"]}, **layers(field, signal))
+        return fit_outcome(field, {"picture": field.info.quality["psnr_db"]}, **derivative_arrays(field, signal))
 
-    return of_each(NETWORKS, run, BUDGET)
-
-
-def draw(path: Path, shown: Shown) -> None:
-    pictures(path, shown, ("the picture", "|∇Φ|", "ΔΦ"))
-
-
-IMAGE = Experiment(
-    claim="A SIREN fits a picture better and faster than the other networks, and its derivatives too (figure 1)",
-    measures={"the picture": DECIBELS},
-    trials=trials,
-    draw=draw,
-    scaled="128 × 128 pixels instead of 256 × 256, seconds instead of 15,000 steps",
-)
+    return trial_grid(NETWORKS, run, BUDGET)

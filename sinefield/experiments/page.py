@@ -1,31 +1,41 @@
-"""The reproduction as one page."""
+"""The results of experiments as a page in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from sinefield.experiments import EXPERIMENTS
 from sinefield.experiments.bench import markdown
-from sinefield.experiments.experiment import Setting
+from sinefield.experiments.experiment import EXPERIMENTS, Setting
 from sinefield.experiments.run import Report, Row
 from sinefield.files import atomic
 
 PAGE = "reproduction.md"
+"""Name of the page."""
 
 
 def write(folder: Path, reports: Sequence[Report], setting: Setting, command: str) -> Path:
-    """The table, what it says, and the pictures, as Markdown beside these."""
-    lines = ["# The paper, reproduced", "", f"`{command}`", ""]
-    for each in dict.fromkeys(machine for report in reports for machine in report.machines):
-        lines += [f"* {each}"]
-    lines += ["", markdown([cells(row) for report in reports for row in report.rows]), ""]
+    """Write a page with the table of all values and the figure of each experiment.
+
+    Args:
+        folder: Folder of the figures.
+        reports: Results of the experiments.
+        setting: How they were run.
+        command: The command that ran them.
+
+    Returns:
+        Path of the page.
+    """
+    lines = ["# Reproduction of the paper", "", f"`{command}`", ""]
+    lines += [f"* {machine}" for machine in dict.fromkeys(each for report in reports for each in report.machines)]
+    rows = [cells(row) for report in reports for row in report.rows]
+    lines += ["", markdown(rows) if rows else "No experiment has results.", ""]
     for report in reports:
         experiment = EXPERIMENTS[report.name]
         lines += [f"## {report.name}", "", f"{experiment.claim}.", ""]
-        lines += [f"* {verdict}" for verdict in (*report.verdicts, *report.trouble)]
-        if setting.small and experiment.scaled:
-            lines += [f"* scaled down: {experiment.scaled}"]
+        lines += [f"* {line}" for line in (*report.verdicts, *report.trouble)]
+        if setting.small and experiment.scaled_down:
+            lines += [f"* Scaled down: {experiment.scaled_down}"]
         if report.figure is not None:
             lines += ["", f"![{experiment.claim}]({report.figure.name})"]
         lines += [""]
@@ -36,14 +46,14 @@ def write(folder: Path, reports: Sequence[Report], setting: Setting, command: st
 
 
 def cells(row: Row) -> dict[str, str]:
-    """A line of the table, as it is written."""
+    """Return the cells of a row of the table by the titles of the columns."""
     return {
         "experiment": row.experiment,
-        "what": row.what,
+        "measure": row.measure,
         "network": row.network,
         "recipe": row.recipe,
-        "the paper's": row.published,
-        "ours": row.written,
+        "paper": row.published,
+        "here": row.formatted,
         "steps": f"{row.steps:,}" if row.steps else "",
-        "seconds": f"{row.seconds:.0f}" if row.steps else "",
+        "time (s)": f"{row.seconds:.0f}" if row.steps else "",
     }

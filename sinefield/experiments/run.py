@@ -1,12 +1,11 @@
-"""Trial after trial, each of which is kept."""
+"""Running experiments: each trial is saved when it is complete, and an interrupted run continues."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
@@ -15,47 +14,57 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sinefield.errors import InputError, one_line
-from sinefield.experiments import EXPERIMENTS
 from sinefield.experiments.bench import machine
-from sinefield.experiments.experiment import Array, Experiment, Setting, Trial
-from sinefield.files import atomic
-from sinefield.reports.folder import prepare
+from sinefield.experiments.experiment import EXPERIMENTS, Array, Experiment, Setting, Trial
+from sinefield.files import atomic, make_folder
+from sinefield.progress import Progress, ProgressCallback, ignore, subtasks
 from sinefield.serialization import finite
-from sinefield.training.checkpoint import State
 
-RESULT, ARRAYS, FIELD, SETTING = "result.json", "arrays.npz", "field.safetensors", "setting.json"
-"""What is kept of a trial, and of the whole."""
+RESULT = "result.json"
+"""File with the measured values of a trial."""
 
-Watch = Callable[[str, float, State | None], None]
-"""Called with what is under way, the share of all that is done, and how far its fit is."""
+ARRAYS = "arrays.npz"
+"""File with the arrays of a trial."""
 
-Follow = Callable[[float, str, float, State | None], None]
-"""The same within an experiment, with what of its own work is done before a trial and in it."""
+FIELD = "field.safetensors"
+"""File with the field of a trial."""
+
+SETTING = "setting.json"
+"""File with the setting of all trials in a folder."""
 
 
 class Row(NamedTuple):
-    """A line of the table: one figure of one trial; `ours` is None where it could not be had."""
+    """A row of the table: one measured value of one trial.
+
+    Attributes:
+        experiment, measure, network, recipe: What was measured.
+        published: Value in the paper, if there is one.
+        value: Measured value; None if it is infinite or unknown.
+        formatted: Measured value with its unit.
+        steps, seconds: Duration of the training.
+    """
 
     experiment: str
-    what: str
+    measure: str
     network: str
     recipe: str
     published: str
-    ours: float | None
-    written: str
+    value: float | None
+    formatted: str
     steps: int
     seconds: float
 
 
 class Report(NamedTuple):
-    """What came of an experiment.
+    """Results of an experiment.
 
     Attributes:
-        rows: its lines of the table.
-        verdicts: where our network is ahead, and where it is not.
-        trouble: what was missing and what failed.
-        figure: the picture, where there is one.
-        machines: that it ran on, with the dates.
+        name: Name of the experiment.
+        rows: Rows of the table.
+        verdicts: For each measure and recipe, whether the claim holds.
+        trouble: Missing data and errors.
+        figure: Path of the figure; None if it was not drawn.
+        machines: Machines and dates of the trials.
     """
 
     name: str
@@ -67,121 +76,147 @@ class Report(NamedTuple):
 
 
 def reproduce(
-    names: Sequence[str], folder: Path, setting: Setting | None = None, *, watch: Watch | None = None
+    names: Sequence[str],
+    folder: Path,
+    setting: Setting | None = None,
+    *,
+    progress: ProgressCallback | None = None,
 ) -> list[Report]:
-    """Run experiments of the paper, and keep what came of them.
+    """Run experiments of the paper and save their results.
 
-    A trial that is in the folder already is not run again; one that was cut short goes on. One that fails is reported,
-    and the others go on.
+    A trial whose result is in the folder is not run again, and an interrupted trial continues. A trial that fails is
+    reported, and the next one is run.
 
     Args:
-        names: of experiments, in `EXPERIMENTS`.
-        folder: for results and figures; made if there is none.
-        setting: how they are run.
-        watch: called on the way.
+        names: Names in `EXPERIMENTS`.
+        folder: Folder for results and figures, which is created if necessary.
+        setting: How the experiments are run.
+        progress: Called at the start of each trial and after each step.
+
+    Returns:
+        The results of each experiment.
 
     Raises:
-        InputError: another name, or a folder that holds results of another setting.
-        KeyboardInterrupt: what was finished is kept.
+        InputError: A name is unknown, or the folder has results of another setting.
+        KeyboardInterrupt: The run was interrupted; completed trials are saved.
     """
     setting = setting or Setting()
-    if unknown := [name for name in names if name not in EXPERIMENTS]:
-        raise InputError(f"there is no experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}, all")
-    _agree(folder, setting)
-    plan = {name: _planned(name, setting) for name in EXPERIMENTS if name in names}
-    work = sum(trial.weight for trials in plan.values() if not isinstance(trials, str) for trial in trials)
-    done, reports = 0.0, []
-
-    def follow(before: float, what: str, now: float, state: State | None) -> None:
-        if watch is not None:
-            watch(what, (done + before + now) / work, state)
-
+    for name in names:
+        EXPERIMENTS.find(name)
+    _check_setting(folder, setting)
+    plan = {name: _plan(name, setting) for name in EXPERIMENTS if name in names}
+    costs = [trial.cost for trials in plan.values() if not isinstance(trials, str) for trial in trials]
+    callbacks = iter(subtasks(progress or ignore, costs))
+    reports = []
     for name, trials in plan.items():
         if isinstance(trials, str):
             reports.append(Report(name, [], [], [trials], None, []))
         else:
-            reports.append(_report(name, trials, folder, setting, follow))
-            done += sum(trial.weight for trial in trials)
+            parts = [(trial, _labeled(next(callbacks), f"{name}, {trial.name}")) for trial in trials]
+            reports.append(_run_experiment(name, parts, folder, setting))
     return reports
 
 
 def missing(name: str, setting: Setting) -> list[str]:
-    """What an experiment needs that is not there, with where it is to be had."""
-    needs = EXPERIMENTS[name].needs
-    return [f"{sample.names[0]} ({sample.address})" for sample in needs if sample.found(setting.data) is None]
+    """Return the files that an experiment needs and that were not found, with their addresses."""
+    return [f"{file.names[0]} ({file.address})" for file in EXPERIMENTS[name].data if file.find(setting.data) is None]
 
 
-def _planned(name: str, setting: Setting) -> list[Trial] | str:
-    """The trials of an experiment, or why there are none."""
+def verdicts(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
+    """Return for each measure and recipe whether the network that the paper claims to be the best one is so."""
+    lines = []
+    for name, measure in experiment.measures.items():
+        if measure.higher_is_better is None or name in experiment.unranked:
+            continue
+        sign = 1 if measure.higher_is_better else -1
+        for recipe in dict.fromkeys(row.recipe for row in rows):
+            chosen = {row.network: row for row in rows if (row.measure, row.recipe) == (name, recipe)}
+            score = {network: -math.inf if row.value is None else sign * row.value for network, row in chosen.items()}
+            best, others = experiment.expected_best[0], [each for each in score if each not in experiment.expected_best]
+            if best not in score or not others:
+                continue
+            rival = max(others, key=score.__getitem__)
+            rank = "is the best" if score[best] > score[rival] else "is NOT the best"
+            lines.append(
+                f"{name}, {recipe} recipe: {best} {rank} with {chosen[best].formatted}; "
+                f"the best of the others is {rival} with {chosen[rival].formatted}"
+            )
+    return lines
+
+
+def _plan(name: str, setting: Setting) -> list[Trial] | str:
+    """Return the trials of an experiment, or the reason why it cannot be run."""
     if lacking := missing(name, setting):
-        return f"not run: it needs {' and '.join(lacking)}; say --data FOLDER"
+        return f"not run: it needs {' and '.join(lacking)}; give their folder with --data"
     try:
         return EXPERIMENTS[name].trials(setting)
-    except Exception as error:  # the other experiments go on
-        return f"failed: {_why(error)}"
+    except Exception as error:  # an error in one experiment must not stop the others
+        return f"failed: {_reason(error)}"
 
 
-def _report(name: str, trials: Sequence[Trial], folder: Path, setting: Setting, follow: Follow) -> Report:
-    experiment, done = EXPERIMENTS[name], 0.0
+def _labeled(callback: ProgressCallback, label: str) -> ProgressCallback:
+    """Return a callback whose messages are the label and the training step."""
+    return lambda progress: callback(
+        progress._replace(message=f"{label}, step {progress.step}" if progress.step else label)
+    )
+
+
+def _run_experiment(
+    name: str, trials: Sequence[tuple[Trial, ProgressCallback]], folder: Path, setting: Setting
+) -> Report:
+    """Run the trials of an experiment that have no result yet, and draw the figure of all."""
+    experiment = EXPERIMENTS[name]
     rows: list[Row] = []
     trouble: list[str] = []
     arrays: dict[str, dict[str, Array]] = {}
     machines: dict[str, None] = {}
-    for trial in trials:
-        own = folder / name / _slug(trial.name)
-        told = partial(follow, done, f"{name}, {trial.name}")
-        done += trial.weight
-        told(0.0, None)
+    for trial, progress in trials:
+        trial_folder = folder / name / _file_name(trial.name)
+        progress(Progress(0.0))
         try:
-            result = _kept(own) or _run(trial, setting, own, told)
-        except Exception as error:  # the others may yet come to something
-            trouble.append(f"{trial.name} failed: {_why(error)}")
+            result = _load_result(trial_folder) or _run_trial(trial, setting, trial_folder, progress)
+        except Exception as error:  # an error in one trial must not stop the others
+            trouble.append(f"{trial.name} failed: {_reason(error)}")
             continue
         rows += _rows(name, experiment, trial, result)
         machines[f"{result['machine']}, {result['date']}"] = None
-        with np.load(own / ARRAYS) as kept:
-            arrays[trial.name] = dict(kept)
+        with np.load(trial_folder / ARRAYS) as file:
+            arrays[trial.name] = dict(file)
     figure = folder / f"{name}.png"
     try:
         if any(arrays.values()):
             experiment.draw(figure, arrays)
-    except Exception as error:  # the figures of hours must not be lost for a picture
-        trouble.append(f"the picture failed: {_why(error)}")
-    there = figure if figure.exists() else None
-    return Report(name, rows, verdicts(experiment, rows), trouble, there, list(machines))
+    except Exception as error:  # an error in the figure must not discard the results
+        trouble.append(f"the figure failed: {_reason(error)}")
+    path = figure if figure.exists() else None
+    return Report(name, rows, verdicts(experiment, rows), trouble, path, list(machines))
 
 
-def _run(trial: Trial, setting: Setting, own: Path, told: Callable[[float, State | None], None]) -> dict[str, Any]:
-    """Run a trial and keep its outcome; what it saved on the way goes when it is done."""
-    own.mkdir(parents=True, exist_ok=True)
-    stop = setting.stop(trial.recipe, trial.budget)
-
-    def progress(state: State) -> None:
-        share = state.seconds / stop["seconds"] if "seconds" in stop else state.step / stop["steps"]
-        told(trial.weight * min(share, 1.0), state)
-
-    came = trial.run(trial.options(setting, own, progress))
+def _run_trial(trial: Trial, setting: Setting, folder: Path, progress: ProgressCallback) -> dict[str, Any]:
+    """Run a trial, save its outcome and remove its checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome = trial.run(trial.options(setting, folder, progress))
     result: dict[str, Any] = {
-        "figures": finite(came.figures),
-        "steps": came.steps,
-        "seconds": round(came.seconds, 3),
+        "values": finite(outcome.values),
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 3),
         "machine": f"{machine()}, sinefield {version('sinefield')}",
         "date": datetime.date.today().isoformat(),
     }
-    if came.field is not None:
-        came.field.save(own / FIELD)
-    with atomic(own / ARRAYS) as temporary:
-        np.savez_compressed(temporary, **came.shown)  # type: ignore[arg-type]
-    with atomic(own / RESULT) as temporary:
+    if outcome.field is not None:
+        outcome.field.save(folder / FIELD)
+    with atomic(folder / ARRAYS) as temporary:
+        np.savez_compressed(temporary, **outcome.arrays)  # type: ignore[arg-type]
+    with atomic(folder / RESULT) as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n")
-    rmtree(own / "checkpoint", ignore_errors=True)
+    rmtree(folder / "checkpoint", ignore_errors=True)
     return result
 
 
-def _kept(own: Path) -> dict[str, Any] | None:
-    """What a trial came to before."""
+def _load_result(folder: Path) -> dict[str, Any] | None:
+    """Return the saved result of a trial; None if there is none."""
     try:
-        result: dict[str, Any] = json.loads((own / RESULT).read_text())
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
     except (OSError, ValueError):
         return None
     return result
@@ -191,60 +226,39 @@ def _rows(name: str, experiment: Experiment, trial: Trial, result: Mapping[str, 
     return [
         Row(
             name,
-            what,
+            measure,
             trial.network,
             trial.recipe,
-            experiment.published.get((what, trial.network), ""),
-            figure,
-            experiment.measures[what].written(figure),
+            experiment.published.get((measure, trial.network), ""),
+            value,
+            experiment.measures[measure].formatted(value),
             result["steps"],
             result["seconds"],
         )
-        for what, figure in result["figures"].items()
+        for measure, value in result["values"].items()
     ]
 
 
-def verdicts(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
-    """Where the first of our networks is ahead of all others, and where it is not, for each measure and recipe."""
-    said = []
-    for what, measure in experiment.measures.items():
-        if measure.more_is_better is None or what in experiment.unclaimed:
-            continue
-        sign, worst = (1 if measure.more_is_better else -1), -math.inf
-        for recipe in dict.fromkeys(row.recipe for row in rows):
-            of_this = [row for row in rows if (row.what, row.recipe) == (what, recipe)]
-            score = {row.network: worst if row.ours is None else sign * row.ours for row in of_this}
-            written = {row.network: row.written for row in of_this}
-            ours, others = experiment.ours[0], [name for name in score if name not in experiment.ours]
-            if ours not in score or not others:
-                continue
-            rival = max(others, key=score.__getitem__)
-            ahead = "ahead" if score[ours] > score[rival] else "NOT AHEAD"
-            said.append(f"{what}, {recipe}: {ours} {ahead}, {written[ours]}; next is {rival}, {written[rival]}")
-    return said
-
-
-def _agree(folder: Path, setting: Setting) -> None:
-    """Results of two settings are not mixed."""
-    stated = {"budget": setting.budget, "share": setting.share, "seed": setting.seed, "device": setting.device}
-    path = folder / SETTING
-    prepare(folder)
+def _check_setting(folder: Path, setting: Setting) -> None:
+    """Save the setting in the folder, and raise InputError if the folder has results of another one."""
+    entries = {"budget": setting.budget, "share": setting.share, "seed": setting.seed, "device": setting.device}
+    path = make_folder(folder) / SETTING
     if path.exists():
         try:
-            before = json.loads(path.read_text())
-            had = ", ".join(f"--{name} {value}" for name, value in before.items())
+            saved = json.loads(path.read_text())
+            options = ", ".join(f"--{name} {value}" for name, value in saved.items())
         except (OSError, ValueError, AttributeError) as error:
-            raise InputError(f"{path} cannot be read ({one_line(error)}); name another folder with -o") from error
-        if before != stated:
-            raise InputError(f"{folder} holds results of {had}; name another folder with -o")
+            raise InputError(f"{path} cannot be read ({one_line(error)}); choose another folder with -o") from error
+        if saved != entries:
+            raise InputError(f"{folder} holds results of {options}; choose another folder with -o")
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(stated) + "\n")
+        temporary.write_text(json.dumps(entries) + "\n")
 
 
-def _why(error: Exception) -> str:
-    """What is the user's to mend says so itself; of anything else the type tells as much as the message."""
+def _reason(error: Exception) -> str:
+    """Return the message of an error, with the type of errors that are not InputError."""
     return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {one_line(error)}"
 
 
-def _slug(name: str) -> str:
+def _file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")

@@ -1,4 +1,4 @@
-"""How large a function is beside the samples that it stands for."""
+"""The size of a network beside that of the samples that it was fitted to."""
 
 from __future__ import annotations
 
@@ -7,97 +7,114 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sinefield.experiments.experiment import (
     Array,
+    Arrays,
     Budget,
-    Experiment,
     Measure,
     Options,
     Outcome,
     Setting,
-    Shown,
     Trial,
-    outcome,
+    fit_outcome,
+    register_experiment,
 )
+from sinefield.extras import extra
 from sinefield.field.field import Field
 from sinefield.metrics import psnr
-from sinefield.reports.figures import figure_at, picture_at
+from sinefield.reports.figures import decibels, draw_picture, saved_figure
 from sinefield.signals import read_image
 from sinefield.tasks.fit import fit
 
 BUDGET = Budget(small=(30, 0), steps=0, seconds=600)
+"""Duration of the trial."""
 
-WIDTH, DEPTH = 64, 3
-"""Of the network."""
+WIDTH = 64
+"""Units in a hidden layer."""
 
-JPEG = "as JPEG of no more bytes"
+DEPTH = 3
+"""Hidden layers after the first."""
 
-BYTES, QUALITY = Measure("{:,.0f} bytes", None), Measure("{:.1f} dB", None)
+SIZE = Measure("{:,.0f} bytes", None)
+"""Size of the data."""
+
+QUALITY = Measure("{:.1f} dB", None)
+"""PSNR, which is not ranked."""
+
+STORED = ("float32", "float16", "JPEG")
+"""Representations whose PSNR is measured: the network in two precisions, and a JPEG that is not larger than float16."""
 
 
+def draw(path: Path, arrays: Arrays) -> None:
+    """Save the figure of the experiment."""
+    each = next(each for each in arrays.values() if each)
+    reference = each["reference"]
+    titles = {
+        "reference": f"Reference, {reference.nbytes:,} bytes",
+        "float16": f"Field in float16, {each['bytes']:,} bytes, {decibels(psnr_8_bit(each['float16'], reference))}",
+        "JPEG": f"JPEG, at most as large, {decibels(psnr_8_bit(each['JPEG'], reference))}",
+    }
+    with saved_figure(path, (12, 4.4)) as figure:
+        for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+            draw_picture(axes, each[name] / 255, title)
+
+
+@register_experiment(
+    "size",
+    claim="The weights of a field take fewer bytes than the samples (supplement, section 8)",
+    measures=dict.fromkeys(("samples", "PNG", "float32", "float16"), SIZE)
+    | {f"PSNR of {name}": QUALITY for name in STORED},
+    draw=draw,
+)
 def trials(setting: Setting) -> list[Trial]:
+    """Return the trials of the experiment."""
     reference = read_image("camera").samples
 
-    def learned(options: Options) -> Outcome:
+    def compress(options: Options) -> Outcome:
         field = fit(read_image("camera"), width=WIDTH, depth=DEPTH, **options)
-        found = {"float32": field.render(), "float16": halved(field).render()}
-        count = field.made["parameters"]
-        figures = {"in float32": 4.0 * count, "in float16": 2.0 * count}
-        found[JPEG] = jpeg(reference, 2 * count)
-        figures |= {f"quality {name}": quality(array, reference) for name, array in found.items()}
-        return outcome(field, figures, **found, reference=reference, bytes=np.array(2 * count))
+        parameters = field.info.parameters
+        pictures = {"float32": field.render(), "float16": in_half_precision(field).render()}
+        pictures["JPEG"] = best_jpeg(reference, 2 * parameters)
+        values = {"float32": 4.0 * parameters, "float16": 2.0 * parameters}
+        values |= {f"PSNR of {name}": psnr_8_bit(pictures[name], reference) for name in STORED}
+        return fit_outcome(field, values, **pictures, reference=reference, bytes=np.array(2 * parameters))
 
-    def stored(options: Options) -> Outcome:
-        return Outcome({"raw": float(reference.nbytes), "as PNG": float(len(encoded(reference, "PNG")))}, 0.0, 0)
+    def store(options: Options) -> Outcome:
+        sizes = {"samples": float(reference.nbytes), "PNG": float(len(encode(reference, "PNG")))}
+        return Outcome(sizes, 0.0, 0)
 
-    return [Trial(f"sine {WIDTH} × {DEPTH}", "default", learned, BUDGET), Trial("the samples", "default", stored)]
+    return [Trial(f"sine {WIDTH} × {DEPTH}", "default", compress, BUDGET), Trial("samples", "default", store)]
 
 
-def halved(field: Field) -> Field:
-    """A field whose weights were rounded to float16."""
+def in_half_precision(field: Field) -> Field:
+    """Return a copy of a field whose weights are rounded to float16."""
     rounded = copy.deepcopy(field)
     for parameter in rounded.network.parameters():
         parameter.data = parameter.data.half().to(parameter.dtype)
     return rounded
 
 
-def quality(found: Array, reference: Array) -> float:
-    """PSNR in dB of 8 bits."""
-    return psnr(float(np.square(found.astype(np.float64) - reference).mean()), 255.0)
+def psnr_8_bit(picture: Array, reference: Array) -> float:
+    """Return the PSNR of an 8-bit picture in dB."""
+    return psnr(float(np.square(picture.astype(np.float64) - reference).mean()), 255.0)
 
 
-def encoded(samples: Array, form: str, grade: int = 75) -> bytes:
-    """A grey picture as a file."""
+def encode(samples: Array, file_format: str, quality: int = 75) -> bytes:
+    """Return the file of a grayscale picture."""
+    with extra("image"):
+        from PIL import Image
+
     file = io.BytesIO()
-    Image.fromarray(samples).save(file, form, quality=grade, optimize=True)
+    Image.fromarray(samples).save(file, file_format, quality=quality, optimize=True)
     return file.getvalue()
 
 
-def jpeg(samples: Array, most: int) -> Array:
-    """A grey picture as it comes back from the best JPEG of so many bytes at most."""
-    files = (encoded(samples, "JPEG", grade) for grade in range(95, 0, -1))
-    best = next((file for file in files if len(file) <= most), encoded(samples, "JPEG", 1))
+def best_jpeg(samples: Array, max_bytes: int) -> Array:
+    """Return a grayscale picture after compression to the best JPEG of at most `max_bytes`."""
+    with extra("image"):
+        from PIL import Image
+
+    files = (encode(samples, "JPEG", quality) for quality in range(95, 0, -1))
+    best = next((file for file in files if len(file) <= max_bytes), encode(samples, "JPEG", 1))
     return np.asarray(Image.open(io.BytesIO(best)))
-
-
-def draw(path: Path, shown: Shown) -> None:
-    arrays = next(each for each in shown.values() if each)
-    titles = {
-        "truth": f"the samples, {arrays['reference'].nbytes:,} bytes",
-        "float16": f"the function, {arrays['bytes']:,} bytes: {quality(arrays['float16'], arrays['reference']):.1f} dB",
-        JPEG: f"a JPEG of no more, {quality(arrays[JPEG], arrays['reference']):.1f} dB",
-    }
-    with figure_at(path, (12, 4.4)) as figure:
-        for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
-            picture_at(axes, arrays[name] / 255, title)
-
-
-SIZE = Experiment(
-    claim="The weights are fewer bytes than the samples (supplement, section 8)",
-    measures={"raw": BYTES, "as PNG": BYTES, "in float32": BYTES, "in float16": BYTES}
-    | {f"quality {name}": QUALITY for name in ("float32", "float16", JPEG)},
-    trials=trials,
-    draw=draw,
-)

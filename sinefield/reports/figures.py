@@ -46,6 +46,9 @@ STYLE: Any = {
 }
 """Parameters of Matplotlib for all figures."""
 
+PADDING = 0.08
+"""Space around each part of a figure in inches."""
+
 MAX_ASPECT = 10
 """Ratio of the sides of a picture above which it is stretched."""
 
@@ -63,6 +66,7 @@ def saved_figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
+        cast(Any, figure.get_layout_engine()).set(w_pad=PADDING, h_pad=PADDING)
         yield figure
         with atomic(path) as temporary:
             figure.savefig(temporary)
@@ -129,7 +133,7 @@ def draw_scaled_map(axes: Axes, values: Array, title: str, colors: str, low: flo
 
 def draw_color_bar(axes: Axes, image: Any, label: str = "") -> None:
     """Draw the color bar of an image beside it."""
-    axes.figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.02)
+    axes.figure.colorbar(image, ax=axes, label=label, fraction=0.046, aspect=30, pad=0.02)
 
 
 def draw_gradient(axes: Axes, magnitude: Array, title: str, limit: float | None = None) -> None:
@@ -151,13 +155,15 @@ def draw_error(axes: Axes, header: Header, reference: Array, fitted: Array) -> N
     draw_scaled_map(axes, error, "Error (% of range)", "inferno", 0, robust_limit(error))
 
 
-def draw_psnr_curve(axes: Axes, history: History) -> None:
+def draw_psnr_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
     """Draw the PSNR during a training against time."""
     _draw_curve(axes, history, [psnr(error) for _, _, error in history])
     axes.set(ylabel="PSNR (dB)", title="Training curve")
 
 
-def draw_loss_curve(axes: Axes, history: History, label: str = "Loss", title: str = "Training curve") -> None:
+def draw_loss_curve(
+    axes: Axes, history: Sequence[Sequence[float]], label: str = "Loss", title: str = "Training curve"
+) -> None:
     """Draw the loss during a training against time, on a logarithmic scale."""
     _draw_curve(axes, history, [error for _, _, error in history])
     axes.set(ylabel=label, title=title, yscale="log")
@@ -325,9 +331,9 @@ def _draw_labeled_curves(axes: Axes, histories: Mapping[str, History]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _draw_curve(axes: Axes, history: History, values: Sequence[float]) -> None:
+def _draw_curve(axes: Axes, history: Sequence[Sequence[float]], values: Sequence[float]) -> None:
     axes.plot([seconds for _, seconds, _ in history], values, marker="." if len(history) < MAX_MARKERS else "")
-    axes.set(xlabel="Time (s)")
+    axes.set(xlabel="Time (s)", xlim=(0, None))
     axes.grid(alpha=0.3)
 
 

@@ -58,13 +58,10 @@ def _draw_velocity(axes: Axes, values: NDArray[Any], high: float, survey: Survey
     """Draw a map of the velocity with the sources, the receivers and the square that is evaluated."""
     extent = (-EXTENT, EXTENT, EXTENT, -EXTENT)
     image = axes.imshow(values, extent=extent, cmap="viridis", vmin=min(0.9, values.min()), vmax=high)
-    sources, receivers, dark = (
-        np.asarray(survey.sources).T[::-1],
-        survey.receivers.T[::-1],
-        {"markeredgecolor": "black"},
-    )
-    axes.plot(*sources, "*", color=figures.COLORS[1], markersize=11, label="Sources", **dark)
-    axes.plot(*receivers, ".", color="white", markersize=6, label="Receivers", **dark, markeredgewidth=0.5)
+    sources, receivers = np.asarray(survey.sources).T[::-1], survey.receivers.T[::-1]
+    outline: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.5}
+    axes.plot(*sources, "*", color=figures.COLORS[1], markersize=11, label="Sources", **outline)
+    axes.plot(*receivers, ".", color="white", markersize=6, label="Receivers", **outline)
     corners = EVAL_EXTENT * np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])
     axes.plot(*corners, ":", color="white", label="Evaluated square")
     axes.set(xlabel="x (m)", ylabel="y (m)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from sinefield.tasks.shape import CELLS
 SLICE_PIXELS = 256
 """Pixels along each side of the slice through the signed distance."""
 
-SLICE_LEVELS = 25
-"""Number of levels in the slice."""
+SLICE_LEVELS = 20
+"""Approximate number of levels in the slice."""
 
 MAX_POINTS = 20_000
 """Number of points above which a random subset is compared with the mesh."""
@@ -58,13 +59,13 @@ def _draw_slice(axes: Axes, field: Field) -> None:
     """Draw the signed distance in the horizontal plane through the center of the box."""
     domain = field.header.domain
     x, y, _ = domain.centers((SLICE_PIXELS, SLICE_PIXELS, 1))
-    z = domain.center[2]
+    z = round(domain.center[2], 3 - math.ceil(math.log10(max(domain.half_extent))))
     points = np.stack(np.meshgrid(x, y, [z], indexing="ij"), axis=-1).reshape(-1, 3)
     values = field.at(points).reshape(SLICE_PIXELS, SLICE_PIXELS).T
     limit = float(np.abs(values).max()) or 1.0
-    image = axes.contourf(x, y, values, levels=np.linspace(-limit, limit, SLICE_LEVELS), cmap="RdBu_r")
+    image = axes.contourf(x, y, values, SLICE_LEVELS, cmap="RdBu_r", vmin=-limit, vmax=limit)
     axes.contour(x, y, values, levels=[0.0], colors="black", linewidths=1.5)
-    axes.set(aspect="equal", xlabel="x", ylabel="y", title=f"Signed distance at z = {z:.3g}, zero in black")
+    axes.set(aspect="equal", xlabel="x", ylabel="y", title=f"Signed distance at z = {z + 0:g}, zero in black")
     figures.draw_color_bar(axes, image)
 
 

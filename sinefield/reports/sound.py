@@ -111,4 +111,5 @@ def _draw_detail(axes: Axes, field: Field, t: NDArray[Any], sound: NDArray[Any],
     axes.plot(t[part], sound[part], ".", markersize=4, color=figures.COLORS[0], label="Samples")
     axes.plot(coords, fine.reshape(len(fine), -1).mean(axis=1), color=figures.COLORS[1], linewidth=1, label="Field")
     axes.set(xlabel="Time (s)", ylabel="Amplitude", title=f"Loudest {1000 * width / rate:.3g} ms")
-    axes.legend(loc="upper right", frameon=False)
+    axes.margins(y=0.2)  # room for the legend
+    axes.legend(loc="upper right", ncols=2, frameon=False)
