@@ -28,10 +28,10 @@ def field(tmp_path_factory):
 
 def test_fit_says_what_it_reached(tmp_path):
     made = report("fit", "coffee", *SMALL, "--steps", "40", "--holdout", "0.25", cwd=tmp_path)
-    assert {"psnr_db", "ssim", "seconds", "steps", "parameters", "field", "psnr_holdout_db"} <= made.keys()
+    assert {"psnr_db", "ssim", "seconds", "steps", "parameters", "file", "psnr_holdout_db"} <= made.keys()
     assert made["steps"] == 40
-    assert (tmp_path / made["field"]).exists()
-    assert made["field"] == "coffee.safetensors"
+    assert (tmp_path / made["file"]).exists()
+    assert made["file"] == "coffee.safetensors"
 
 
 def test_json_is_all_there_is_on_stdout(tmp_path):
@@ -74,7 +74,7 @@ def test_render_writes_any_part_at_any_size(field, tmp_path):
 
 def test_info_says_what_a_field_is(field):
     said = report("info", field)
-    assert (said["network"], said["width"], said["depth"], said["omega_first"]) == ("Siren", 24, 1, 9.09)
+    assert (said["activation"], said["width"], said["depth"], said["omega_first"]) == ("sine", 24, 1, 9.09)
     assert [(axis["name"], axis["unit"], axis["samples"]) for axis in said["axes"]] == [
         ("y", "px", 24),
         ("x", "px", 24),
@@ -114,7 +114,7 @@ def test_help_names_every_activation():
         (["fit", "camera", "--resume"], "checkpoint"),
         (["fit", "camera", "--recipe", "paper", "--width", "8"], "fixes"),
         (["fit", "camera", "--recipe", "mine"], "no recipe"),
-        (["fit", "camera", "--activation", "swish"], "no activation"),
+        (["fit", "camera", "--activation", "swish"], "unknown activation"),
         (["fit", "camera", "--activation", "relu", "--omega", "3"], "omega"),
         (["fit", "camera", "--steps", "0"], "steps"),
         (["fit", "camera", "--seconds", "-3"], "seconds"),
@@ -131,7 +131,7 @@ def test_help_names_every_activation():
         (["render", "FIELD", "-o", "a.png", "--size", "5", "--scale", "2"], "not both"),
         (["render", "FIELD", "-o", "a.png", "--crop", "5:5,0:3"], "crop"),
         (["render", "FIELD", "-o", "a.png", "--crop", "hello"], "crop"),
-        (["render", "FIELD", "-o", "a.png", "--quantity", "curl"], "layer"),
+        (["render", "FIELD", "-o", "a.png", "--quantity", "curl"], "quantity"),
         (["render", "FIELD", "-o", "a.png", "--scale", "0"], "scale"),
         (["info", "text.png"], "no sinefield file"),
         (["compare", "camera", "--activation", "swish"], "swish"),
@@ -247,7 +247,7 @@ def test_ctrl_c_keeps_what_was_reached(tmp_path):
 
 def test_poisson_reconstructs_and_reports(tmp_path):
     made = report("poisson", "coffee", "--gray", *SMALL, "--steps", "30", "--report", tmp_path / "out", cwd=tmp_path)
-    assert {"psnr_db", "gradient_psnr_db", "field", "report"} <= made.keys()
+    assert {"psnr_db", "gradient_psnr_db", "file", "report"} <= made.keys()
     with Image.open(made["report"]["render"]) as picture:
         assert (picture.size, picture.mode) == ((24, 16), "L")
     assert "laplacian_psnr_db" in report(

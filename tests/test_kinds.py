@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 def test_a_sound_goes_in_and_comes_out(folder):
     made = report("fit", "tone.wav", *TINY, "--report", "heard", cwd=folder)
-    assert {"mse", "psnr_db", "seconds", "field"} <= made.keys()
+    assert {"mse", "psnr_db", "seconds", "file"} <= made.keys()
     assert set(made["report"]) == {"render", "error", "sheet"}
     assert report("info", "tone.safetensors", cwd=folder)["kind"] == "audio"
     report("render", "tone.safetensors", "-o", "twice.wav", "--rate", "16000", "--crop", "0.1s:0.3s", cwd=folder)
@@ -121,7 +121,7 @@ def test_a_warm_start_is_ahead(folder):
         (["render", "film.safetensors", "-o", "a.wav"], "is no sound"),
         (["render", "tone.safetensors", "-o", "a.wav", "--quantity", "dt"], "a derivative cannot be written as sound"),
         (["render", "tone.safetensors", "-o", "a.wav", "--quantity", "dx"], "no quantity 'dx'"),
-        (["render", "volume.safetensors", "-o", "a.npy", "--rate", "5"], "a rate is for signals over time"),
+        (["render", "volume.safetensors", "-o", "a.npy", "--rate", "5"], "a rate applies to signals over time"),
         (["render", "tone.safetensors", "-o", "a.wav", "--slow", "0"], "slow must be positive"),
         (["render", "stations.safetensors", "-o", "a.csv"], "--at"),
         (["render", "stations.safetensors", "-o", "a.csv", "--at", "text.csv"], "no column 'lon'"),

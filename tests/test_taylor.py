@@ -9,8 +9,7 @@ from torch import nn
 from sinefield.errors import InputError
 from sinefield.jets import derivative, taylor
 from sinefield.networks import ACTIVATIONS, Network, Siren
-from sinefield.networks.activations import Gaussian, Relu, Softplus, Tanh
-from sinefield.networks.baselines import VariableSine
+from sinefield.networks.baselines import Gaussian, Relu, Softplus, Tanh, VariableSine
 from sinefield.networks.layers import Affine, Sine
 from tests.test_jets import assert_close, network, points
 

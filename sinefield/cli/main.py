@@ -31,11 +31,12 @@ app = typer.Typer(
 )
 
 
-def print_version(wanted: bool) -> None:
-    """Print the version and exit."""
+def print_version(wanted: bool) -> bool:
+    """Print the version and exit, if wanted."""
     if wanted:
         print(f"sinefield {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

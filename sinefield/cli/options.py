@@ -10,7 +10,8 @@ import typer
 from sinefield.errors import InputError
 from sinefield.registry import Registry
 
-ACTIVATION_NAMES = ", ".join(Registry[Any]("activation", "sinefield.networks").declared("register_activation"))
+_declared = Registry[Any]("activation", "sinefield.networks").declared("register_activation")
+ACTIVATION_NAMES = ", ".join(sorted(_declared, key=lambda name: name != "sine"))
 """Names of the activations, read from the sources so that `--help` loads no PyTorch."""
 
 Picture = Annotated[

@@ -274,6 +274,8 @@ class Field(Network):
         if not isinstance(coords, Tensor):
             return self.at(coords, part)
         x = self._checked(coords)
+        if x.numel() == 0:
+            return torch.from_numpy(self.at(x.detach().cpu().numpy(), part)).to(x.device)
         jet = propagate(self, x.reshape(-1, x.shape[-1]), order)
         found: Tensor = getattr(jet, part)
         return found.reshape(*x.shape[:-1], *found.shape[1:])

@@ -1,14 +1,14 @@
 """Networks x ↦ Φ(x): sine networks, the networks they are compared with, and networks of networks."""
 
 from sinefield.networks.activations import ACTIVATIONS as ACTIVATIONS
-from sinefield.networks.activations import GaussianNet as GaussianNet
-from sinefield.networks.activations import ReluNet as ReluNet
-from sinefield.networks.activations import SoftplusNet as SoftplusNet
-from sinefield.networks.activations import TanhNet as TanhNet
 from sinefield.networks.activations import register_activation as register_activation
 from sinefield.networks.baselines import Finer as Finer
+from sinefield.networks.baselines import GaussianNet as GaussianNet
 from sinefield.networks.baselines import PositionalReluNet as PositionalReluNet
 from sinefield.networks.baselines import RbfNet as RbfNet
+from sinefield.networks.baselines import ReluNet as ReluNet
+from sinefield.networks.baselines import SoftplusNet as SoftplusNet
+from sinefield.networks.baselines import TanhNet as TanhNet
 from sinefield.networks.baselines import Wire as Wire
 from sinefield.networks.concat import Concat as Concat
 from sinefield.networks.encoders import ENCODERS as ENCODERS

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from sinefield.networks.layers import Layer, Pointwise
 from sinefield.networks.network import Perceptron
@@ -88,76 +86,6 @@ def network_of(activation: type[Pointwise]) -> type[Perceptron]:
     )
     made.__module__ = activation.__module__
     return made
-
-
-@register_activation("relu", learning_rate=1e-2)
-@dataclass(frozen=True)
-class Relu(Pointwise):
-    """f(v) = max(v, 0), with He's normal initialization as in the official SIREN code.
-
-    The second derivative is zero, so a ReLU network has no Laplacian.
-    """
-
-    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        if order == 0:
-            return (torch.relu(v),)
-        return (torch.relu(v), (v > 0).to(v.dtype), *[torch.zeros_like(v)] * (order - 1))
-
-    @staticmethod
-    def initialize(weight: Tensor, generator: Generator | None) -> None:
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-
-
-@register_activation("tanh", learning_rate=1e-2)
-@dataclass(frozen=True)
-class Tanh(Pointwise):
-    """f(v) = tanh v, so f′ = 1 - f², with Glorot's normal initialization as in the official SIREN code."""
-
-    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        return autonomous_derivatives(torch.tanh(v), (1, 0, -1), order)
-
-    @staticmethod
-    def initialize(weight: Tensor, generator: Generator | None) -> None:
-        nn.init.xavier_normal_(weight, generator=generator)
-
-
-@register_activation("softplus", learning_rate=1e-2)
-@dataclass(frozen=True)
-class Softplus(Pointwise):
-    """f(v) = log(1 + exp(v)), whose slope is the sigmoid s with s′ = s - s²; initialized like ReLU."""
-
-    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        f = torch.nn.functional.softplus(v, threshold=50)
-        if order == 0:
-            return (f,)
-        return (f, *autonomous_derivatives(torch.sigmoid(v), (0, 1, -1), order - 1))
-
-    initialize = Relu.initialize
-
-
-@register_activation("gaussian", learning_rate=2e-3)
-@dataclass(frozen=True)
-class Gaussian(Pointwise):
-    """f(v) = exp(-(s v)²) (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022).
-
-    From f′ = -2 s² v f follows Hermite's recurrence fₙ₊₁ = -2 s² (v fₙ + n fₙ₋₁). On pictures s = 10 was better than
-    the usual 30.
-    """
-
-    scale: float = 10.0
-
-    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
-        s2 = self.scale**2
-        f = [torch.exp(-s2 * v * v)]
-        for n in range(order):
-            f.append(-2 * s2 * (v * f[n] + n * f[n - 1] if n else v * f[0]))
-        return tuple(f)
-
-
-ReluNet = network_of(Relu)
-TanhNet = network_of(Tanh)
-SoftplusNet = network_of(Softplus)
-GaussianNet = network_of(Gaussian)
 
 
 def autonomous_derivatives(f: Tensor, q: Sequence[int], order: int) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Networks to compare with a SIREN that are more than their activation, each as in its own paper."""
+"""The networks that a SIREN is compared with, each with the initialization and constants of its own paper."""
 
 from __future__ import annotations
 
@@ -9,10 +9,28 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from sinefield.networks.activations import Relu, register_activation
+from sinefield.networks.activations import autonomous_derivatives, network_of, register_activation
 from sinefield.networks.layers import Affine, Gabor, Layer, Pointwise, RealPart, Sine
 from sinefield.networks.network import Perceptron
 from sinefield.networks.siren import Siren, check_omega
+
+
+@register_activation("relu", learning_rate=1e-2)
+@dataclass(frozen=True)
+class Relu(Pointwise):
+    """f(v) = max(v, 0), with He's normal initialization as in the official SIREN code.
+
+    The second derivative is zero, so a ReLU network has no Laplacian.
+    """
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        if order == 0:
+            return (torch.relu(v),)
+        return (torch.relu(v), (v > 0).to(v.dtype), *[torch.zeros_like(v)] * (order - 1))
+
+    @staticmethod
+    def initialize(weight: Tensor, generator: Generator | None) -> None:
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
 
 
 @register_activation("relu-pe", learning_rate=1e-2)
@@ -80,6 +98,52 @@ class RbfNet(Perceptron):
         return [Affine(self.encoding.weight, self.encoding.bias), Square(), *self.chained(affine)]
 
 
+@register_activation("tanh", learning_rate=1e-2)
+@dataclass(frozen=True)
+class Tanh(Pointwise):
+    """f(v) = tanh v, so f′ = 1 - f², with Glorot's normal initialization as in the official SIREN code."""
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        return autonomous_derivatives(torch.tanh(v), (1, 0, -1), order)
+
+    @staticmethod
+    def initialize(weight: Tensor, generator: Generator | None) -> None:
+        nn.init.xavier_normal_(weight, generator=generator)
+
+
+@register_activation("softplus", learning_rate=1e-2)
+@dataclass(frozen=True)
+class Softplus(Pointwise):
+    """f(v) = log(1 + exp(v)), whose slope is the sigmoid s with s′ = s - s²; initialized like ReLU."""
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        f = torch.nn.functional.softplus(v, threshold=50)
+        if order == 0:
+            return (f,)
+        return (f, *autonomous_derivatives(torch.sigmoid(v), (0, 1, -1), order - 1))
+
+    initialize = Relu.initialize
+
+
+@register_activation("gaussian", learning_rate=2e-3)
+@dataclass(frozen=True)
+class Gaussian(Pointwise):
+    """f(v) = exp(-(s v)²) (Ramasinghe and Lucey, "Beyond Periodicity", ECCV 2022).
+
+    From f′ = -2 s² v f follows Hermite's recurrence fₙ₊₁ = -2 s² (v fₙ + n fₙ₋₁). On pictures s = 10 was better than
+    the usual 30.
+    """
+
+    scale: float = 10.0
+
+    def derivatives(self, v: Tensor, order: int) -> tuple[Tensor, ...]:
+        s2 = self.scale**2
+        f = [torch.exp(-s2 * v * v)]
+        for n in range(order):
+            f.append(-2 * s2 * (v * f[n] + n * f[n - 1] if n else v * f[0]))
+        return tuple(f)
+
+
 @register_activation("finer", learning_rate=1e-3, omega_from_signal=True)
 @dataclass(eq=False, repr=False)
 class Finer(Siren):
@@ -123,6 +187,12 @@ class Wire(Perceptron):
 
     def layers(self) -> list[Layer]:
         return [*super().layers(), RealPart()]
+
+
+ReluNet = network_of(Relu)
+TanhNet = network_of(Tanh)
+SoftplusNet = network_of(Softplus)
+GaussianNet = network_of(Gaussian)
 
 
 @dataclass(frozen=True)
