@@ -273,7 +273,7 @@ def test_lbfgs_gets_far_where_adam_has_only_begun():
     domain, x = box((0,), (1,)), torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]
 
     def solved(optimizer, steps):
-        """The loss, the largest error and the number of evaluations, one of them to judge by."""
+        """The loss, the largest error and the number of evaluations, one of which is the final evaluation."""
         calls = []
 
         def equation(jet, batch):
@@ -286,10 +286,10 @@ def test_lbfgs_gets_far_where_adam_has_only_begun():
         ]
         generator = torch.Generator().manual_seed(0)
         siren = sf.Siren(1, 1, width=16, depth=1, omega_first=2, omega_hidden=2, generator=generator).double()
-        state, why = sf.minimize(siren, constraints, optimizer(siren.parameters()), sf.Stop(steps=steps))
-        assert why == "steps"
+        state = sf.minimize(siren, constraints, optimizer(siren.parameters()), steps=steps)
+        assert state.stopped == "steps"
         assert state.terms.keys() == {"equation", "begins"}
-        return state.best_mse, (siren(x) - x.exp()).abs().max().item(), len(calls)
+        return state.best_error, (siren(x) - x.exp()).abs().max().item(), len(calls)
 
     loss, error, calls = solved(lambda p: torch.optim.LBFGS(p, line_search_fn="strong_wolfe", max_iter=20), 8)
     assert 8 < calls < 250

@@ -20,8 +20,8 @@ def taylor(field: nn.Module, x: Float[Tensor, "n d"], direction: Tensor, order: 
         dᵏ/dtᵏ Φ(x + t v) at t = 0, for k = 0 … order
 
     Divided by k!, they are the coefficients of the Taylor series. Mixed derivatives follow by polarization, as in
-    `sinefield.operators.biharmonic`. The result is differentiable with respect to the parameters. A module with a layer
-    without a derivative rule is differentiated by nested autograd, with a warning once per type.
+    `sinefield.jets.operators.biharmonic`. The result is differentiable with respect to the parameters. A module with a
+    layer without a derivative rule is differentiated by nested autograd, with a warning once per type.
 
     Args:
         field: Module from (n, d) to (n, c) that treats each point independently.
