@@ -86,9 +86,23 @@ def blend(
     if not 0 <= share <= 1:
         raise InputError(f"share must be from 0 to 1; it is {share}")
     inside = None if mask is None else _checked(mask, other.header.shape)
+    spec = NetworkSpec(activation, width, depth, omega)
     training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
-    plan = derivative_recipe("default", other, activation, optimizer)
-    network = build_network(NetworkSpec(activation, width, depth, omega), other, plan, seed)
+    return _blend(one, other, inside, share, spec, training, optimizer)
+
+
+def _blend(
+    one: Signal,
+    other: Signal,
+    inside: Bool[np.ndarray, ...] | None,
+    share: float,
+    spec: NetworkSpec,
+    training: Training,
+    optimizer: str | None,
+) -> Field:
+    """Return the blend of two signals that match."""
+    seed, plan = training.seed, derivative_recipe("default", other, spec.activation, optimizer)
+    network = build_network(spec, other, plan, seed)
     settings: dict[str, Any] = {"recipe": "default", "from": [one.name, other.name], "share": share}
     field = new_field(network, other, plan, training, "blend", settings)
     like, dim = field.network.weights[0], other.header.domain.dim

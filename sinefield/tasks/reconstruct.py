@@ -101,11 +101,26 @@ def reconstruct(
         raise InputError(f"a picture is reconstructed from its gradient or its laplacian, not from {source!r}")
     if source == "laplacian" and activation == "relu":
         raise InputError("the Laplacian of a ReLU network is zero everywhere, so it cannot learn one; use the gradient")
-    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
-    plan = derivative_recipe(recipe, signal, activation, optimizer)
     estimate = estimate_gradient if source == "gradient" else estimate_laplacian
     target = estimate(signal) if stencil is None else estimate(signal, stencil)
-    network = build_network(NetworkSpec(activation, width, depth, omega), signal, plan, seed)
+    spec = NetworkSpec(activation, width, depth, omega)
+    training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
+    return _reconstruct(signal, target, source, stencil, spec, training, recipe, optimizer)
+
+
+def _reconstruct(
+    signal: Signal,
+    target: Signal,
+    source: str,
+    stencil: str | None,
+    spec: NetworkSpec,
+    training: Training,
+    recipe: str,
+    optimizer: str | None,
+) -> Field:
+    """Return the field whose derivatives are those of a target."""
+    seed, plan = training.seed, derivative_recipe(recipe, signal, spec.activation, optimizer)
+    network = build_network(spec, signal, plan, seed)
     settings = {"recipe": recipe, "from": source, "stencil": stencil}
     field = new_field(network, signal, plan, training, "reconstruct", settings)
     like = field.network.weights[0]

@@ -129,34 +129,9 @@ def fit_shape(
         raise InputError(f"the recipe {recipe} is for values, not for shapes; take default or paper")
     if recipe == "paper" and (supervise == "distance" or shape.normals is None):
         raise InputError("the paper's recipe needs points with normals; take the default")
+    spec = NetworkSpec(activation, width, depth, omega)
     training = Training(steps, seconds, None, seed, device, dtype, checkpoint, resume, progress)
-    start = time.perf_counter()
-    plan = find_recipe(recipe, shape, activation, optimizer)
-    network = build_network(NetworkSpec(activation, width, depth, omega), shape, plan, seed)
-    field = new_field(network, shape, plan, training, "fit_shape", {"recipe": recipe, "supervise": supervise})
-    training, size, like = training.or_steps(plan.steps), plan.batch_size(shape.size), field.network.weights[0]
-    # as for the guess, the optimizer is created before the weights change
-    method = plan.make_optimizer(field.network)
-    with WorkerPool(like.device) as pool:
-        if supervise == "distance":
-            samples = distances_around(shape, SUPERVISED_POINTS, seed=seed)
-            constraints = regression(random_batches(samples, size, seed=seed, like=like))
-        elif recipe == "paper":
-            constraints = _official(shape, size, seed)
-        else:
-            _fit_guess(field, shape, plan, training, pool)
-            constraints = _default(shape, size, seed, like)
-        if seconds is not None:  # the time spent so far counts
-            training = replace(training, seconds=max(seconds - (time.perf_counter() - start), 1e-3))
-        train_field(
-            field,
-            repeat_batches(constraints, plan.optimizer),
-            method,
-            training,
-            evaluate_every=50,
-            identity={"source": shape.name, "checksum": _checksum(shape)},
-            pool=pool,
-        )
+    field = _fit(shape, supervise, spec, training, recipe, optimizer)
     if shape.normals is None:
         _make_positive_outside(field)
     try:
@@ -231,6 +206,39 @@ def shape_quality(field: Field, shape: Surface) -> dict[str, Any]:
         inside, reference = field.at(x)[:, 0] < 0, signed_distances(shape, x) < 0
         figures["iou"] = float((inside & reference).sum() / max((inside | reference).sum(), 1))
     return {**figures, **slope, "components": count_components(mesh), "watertight": watertight(mesh)}
+
+
+def _fit(
+    shape: Surface, supervise: str, spec: NetworkSpec, training: Training, recipe: str, optimizer: str | None
+) -> Field:
+    """Return the trained field of a shape, which is yet to be evaluated."""
+    start, seed, seconds = time.perf_counter(), training.seed, training.seconds
+    plan = find_recipe(recipe, shape, spec.activation, optimizer)
+    network = build_network(spec, shape, plan, seed)
+    field = new_field(network, shape, plan, training, "fit_shape", {"recipe": recipe, "supervise": supervise})
+    training, size, like = training.or_steps(plan.steps), plan.batch_size(shape.size), field.network.weights[0]
+    method = plan.make_optimizer(field.network)
+    with WorkerPool(like.device) as pool:
+        if supervise == "distance":
+            samples = distances_around(shape, SUPERVISED_POINTS, seed=seed)
+            constraints = regression(random_batches(samples, size, seed=seed, like=like))
+        elif recipe == "paper":
+            constraints = _official(shape, size, seed)
+        else:
+            _fit_guess(field, shape, plan, training, pool)
+            constraints = _default(shape, size, seed, like)
+        if seconds is not None:  # the time spent so far counts
+            training = replace(training, seconds=max(seconds - (time.perf_counter() - start), 1e-3))
+        train_field(
+            field,
+            repeat_batches(constraints, plan.optimizer),
+            method,
+            training,
+            evaluate_every=50,
+            identity={"source": shape.name, "checksum": _checksum(shape)},
+            pool=pool,
+        )
+    return field
 
 
 def _official(shape: Surface, size: int, seed: int) -> list[Constraint]:
