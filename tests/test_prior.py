@@ -6,7 +6,17 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sinefield import InputError, Prior, PriorConfig, fit_prior, inpaint, load_prior, read_image_dataset, serialization
+from sinefield import (
+    InputError,
+    Prior,
+    PriorConfig,
+    fit,
+    fit_prior,
+    inpaint,
+    load_prior,
+    read_image_dataset,
+    serialization,
+)
 from sinefield.networks import ENCODERS, HEADS
 from sinefield.priors.data import ImageDataset, random_mask, squared
 from sinefield.priors.evaluate import inpainting_errors, interpolation_errors
@@ -140,6 +150,7 @@ def test_the_loss_is_that_of_the_paper_at_the_size_of_the_paper():
     assert terms["network"] == pytest.approx(100 * float(weights.square().mean()), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_prior_of_the_size_of_the_paper_can_be_trained():
     dataset = ImageDataset(blobs(6, 32), tuple("abcdef"))
     prior = fit_prior(dataset, default_config(dataset.size, dataset.channels, "paper"), steps=2, batch=1, holdout=0.2)
@@ -201,6 +212,7 @@ def test_held_out_pictures_are_identified_by_the_checksum(prior, dataset):
     assert len(held_out(prior, ImageDataset(dataset.pixels[::-1], dataset.names))) == len(dataset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["set", "none"])
 def test_other_code_sources_have_a_smaller_error_than_a_constant(encoder, dataset):
     prior = fit_prior(dataset, PriorConfig(SIZE, encoder=encoder, **SMALL), steps=400, learning_rate=2e-3, batch=64)
@@ -210,8 +222,6 @@ def test_other_code_sources_have_a_smaller_error_than_a_constant(encoder, datase
 
 
 def test_a_meta_learned_initialization_speeds_up_a_fit(dataset):
-    from sinefield.tasks import fit
-
     prior = fit_prior(dataset, PriorConfig(SIZE, encoder="meta", **SMALL), steps=60, learning_rate=2e-3)
     picture = dataset.signal(int(held_out(prior, dataset)[0]))
     like = initial_field(prior, picture)
