@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from typing import get_type_hints
 
 import numpy as np
@@ -26,6 +27,12 @@ from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import sobol
 from sinefield.tasks.invert import invert, velocity
 from sinefield.tasks.solve import display_header, solve
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Coarse finite differences in simulated surveys, for speed."""
+    monkeypatch.setattr("sinefield.problems.inversion.finite_differences", partial(finite_differences, cells=201))
 
 
 def relative_error(values, reference):
@@ -92,14 +99,14 @@ def test_the_eikonal_reference_satisfies_the_equation(velocity):
     assert np.allclose(problem.reference(points(problem).numpy()), time(points(problem)).numpy())
 
 
-def test_the_hankel_function_and_finite_differences_agree():
+@pytest.mark.parametrize(("wavenumber", "cells"), [(10.0, 201), pytest.param(20.0, 401, marks=pytest.mark.slow)])
+def test_the_hankel_function_and_finite_differences_agree(wavenumber, cells):
     x = helmholtz().eval_points
-    assert (
-        relative_error(finite_differences(slowness("uniform"), (0.0, 0.0), 20.0, 401)(x), hankel(x, (0.0, 0.0), 20.0))
-        < 5e-3
-    )
+    differences = finite_differences(slowness("uniform"), (0.0, 0.0), wavenumber, cells)
+    assert relative_error(differences(x), hankel(x, (0.0, 0.0), wavenumber)) < 5e-3
 
 
+@pytest.mark.slow
 def test_finite_differences_are_accurate_at_the_largest_wavenumber():
     x, position = helmholtz().eval_points, (0.1, -0.2)
     x = x[np.hypot(*(x - position).T) > 0.1]
@@ -258,7 +265,7 @@ def test_a_custom_equation_without_a_reference():
         "initial value", lambda step: Batch(torch.zeros(1, 1, dtype=torch.float64)), lambda jet, batch: jet.value - 1
     )
     field = solve(sf.Problem("decay", domain, [decay, initial], omega=2.0), width=16, depth=1, steps=60)
-    assert float(field([[1.0]])) == pytest.approx(np.exp(-1), abs=1e-4)
+    assert float(field([[1.0]])[0, 0]) == pytest.approx(np.exp(-1), abs=1e-4)
     assert "relative_l2" not in field.info.quality
 
 
@@ -342,7 +349,7 @@ def test_the_residuals_of_an_inversion_vanish_for_the_wave_in_the_medium():
     assert measured.residual(sf.Jet(jet(0.5).value[:5]), measured.sampler(0)).abs().max() < 1e-6
 
 
-def test_an_inversion_locates_the_faster_region(tmp_path):
+def test_an_inversion_locates_the_faster_region(tmp_path, coarse):
     survey = simulated("square", [(0.0, -0.35), (0.35, 0.0)], side=8)
     field = invert(survey, steps=12, size=128)
     x = np.array([[0.6, 0.0], [0.0, 0.7]])
@@ -378,7 +385,7 @@ def test_the_commands(tmp_path):
         assert (done.returncode, message in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
 
 
-def test_reports_of_waves_have_an_animation(tmp_path):
+def test_reports_of_waves_have_an_animation(tmp_path, coarse):
     import av
 
     from sinefield.reports.medium import medium_report
