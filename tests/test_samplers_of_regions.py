@@ -144,7 +144,7 @@ def test_normals_are_outward_and_of_unit_length_on_an_ellipse():
 def test_a_region_with_next_to_nothing_in_its_box_is_refused_in_one_line():
     nothing = Region(box((-1, -1), (1, 1)), lambda x: x.norm(dim=1) + 1)
     for sampler in (uniform, sobol, boundary):
-        with pytest.raises(sf.InputError, match=r"points of the region or its boundary.*use a box that encloses") as found:
+        with pytest.raises(sf.InputError, match=r"points of the region or its boundary.*use a box that") as found:
             sampler(nothing, 8)(0)
         assert "\n" not in str(found.value)
     small = Region(box((-1, -1), (1, 1)), lambda x: x.norm(dim=1) - 0.1)
