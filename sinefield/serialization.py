@@ -116,7 +116,8 @@ def upgrade(header: dict[str, Any]) -> dict[str, Any]:
     if "condition" in new:
         condition = renamed(new.pop("condition"), {"half": "half_width"})
         kinds = {"walls": "zero_on_box", "apart": "distance_factor", "window": "compact_support"}
-        new["hard_constraint"] = condition | {"name": kinds.get(condition["name"], "gaussian_sources")}
+        kinds["sources"] = "gaussian_sources"
+        new["hard_constraint"] = condition | {"name": kinds[condition["name"]]}
     if header["kind"] == "state":
         names = {"samples' checksum": "checksum", "points' checksum": "checksum", "optimiser": "optimizer"}
         new["identity"] = renamed(new["identity"], {**names, "rate": "learning_rate"})

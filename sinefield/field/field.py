@@ -20,7 +20,7 @@ from sinefield.field.evaluate import Points, assemble, cell_centers, evaluate_po
 from sinefield.field.info import FitInfo, from_json
 from sinefield.jets import propagate
 from sinefield.networks import ACTIVATIONS, Network, OnDomain, Perceptron
-from sinefield.networks.hard_constraint import HardConstraint, described, from_description
+from sinefield.networks.hard_constraint import HardConstraint, describe, from_description
 from sinefield.networks.layers import Layer, Rescale
 from sinefield.progress import ProgressCallback
 from sinefield.signals import Crop, Header
@@ -245,7 +245,7 @@ class Field(Network):
             "info": asdict(self.info),
         }
         if self.hard_constraint is not None:
-            header["hard_constraint"] = described(self.hard_constraint)
+            header["hard_constraint"] = describe(self.hard_constraint)
         serialization.write(Path(path), "field", self.network.state_dict(), header)
 
     def __repr__(self) -> str:

@@ -4,8 +4,8 @@ An activation is one class: a `Pointwise` function with its derivatives, registe
 line, the recipes and field files use. Its network, a `Perceptron`, follows from it.
 
 >>> import torch
->>> sorted(ACTIVATIONS)[:3]
-['finer', 'gaussian', 'relu']
+>>> list(ACTIVATIONS)[:3]
+['sine', 'relu', 'relu-pe']
 >>> ACTIVATIONS["tanh"](2, 1, width=16)(torch.zeros(5, 2)).shape
 torch.Size([5, 1])
 """
@@ -40,6 +40,7 @@ def register_activation(
             `python -m benchmarks.learning_rates PICTURE --activation NAME` prints the quality for a range of rates.
         omega_from_signal: Whether ω of the first layer is chosen by the spectrum of the signal, where it is not given.
 
+    >>> from dataclasses import dataclass
     >>> @register_activation("cubic", learning_rate=1e-3)
     ... @dataclass(frozen=True)
     ... class Cubic(Pointwise):

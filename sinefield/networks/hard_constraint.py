@@ -195,7 +195,7 @@ def check(hard_constraint: HardConstraint, domain: Domain, channels: int) -> Non
         )
 
 
-def described(hard_constraint: HardConstraint) -> dict[str, Any]:
+def describe(hard_constraint: HardConstraint) -> dict[str, Any]:
     """Return the description of a hard constraint in the header of a field file: its name and its attributes.
 
     Raises:
@@ -211,7 +211,7 @@ def described(hard_constraint: HardConstraint) -> dict[str, Any]:
 
 
 def from_description(header: dict[str, Any]) -> HardConstraint:
-    """Return the hard constraint with a description that `described` returned."""
+    """Return the hard constraint with a description that `describe` returned."""
     arguments = {name: _to_tuples(value) for name, value in header.items() if name != "name"}
     return HARD_CONSTRAINTS[header["name"]](**arguments)
 
