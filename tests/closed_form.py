@@ -2,7 +2,7 @@
 
 import torch
 
-from sinefield import Domain, Siren
+from sinefield import Siren
 from sinefield.domain import box
 from sinefield.field.field import Field
 from sinefield.networks import Network
@@ -27,7 +27,7 @@ class ClosedForm(Network):
         return [FunctionLayer(self.function)]
 
 
-def closed_form(function, domain: Domain | None = None, kind="shape", channels=(), cells=32):
+def closed_form(function, domain=None, kind="shape", channels=(), cells=32):
     """Return a field with the values of a function (n, d) → (n, c), by default over [-1.5, 1.5]³."""
     domain = domain or box((-1.5,) * 3, (1.5,) * 3, ("x", "y", "z"))
     count = max(len(channels), 1)

@@ -16,7 +16,6 @@ from scipy.io import savemat
 
 import sinefield
 from sinefield import from_array
-from sinefield.cli import main
 from sinefield.problems.helmholtz import finite_differences
 from sinefield.signals.video import write_video
 

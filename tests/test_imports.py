@@ -71,7 +71,7 @@ def test_modules_do_not_import_each_other_in_a_circle():
             tree = ast.parse(path.read_text(encoding="utf-8"))
             top = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
             graph[name] = {node.module for node in top if node.module.startswith("sinefield.")}
-    done: set[str] = set()
+    done = set()
 
     def visit(name, trail):
         assert name not in trail, " -> ".join([*trail, name])
@@ -90,7 +90,8 @@ def test_every_package_is_in_the_flow_and_none_is_a_drawer():
 
 
 def packages():
-    return ["sinefield", *(f"sinefield.{each.name}" for each in pkgutil.walk_packages(sinefield.__path__) if each.ispkg)]
+    found = pkgutil.walk_packages(sinefield.__path__, "sinefield.")
+    return ["sinefield", *(each.name for each in found if each.ispkg)]
 
 
 @pytest.mark.parametrize("name", packages())
@@ -150,7 +151,8 @@ def test_every_public_name_is_there_and_documented():
 
 def test_a_warning_is_an_error_while_it_is_imported():
     """`python -W error` finds nothing in the modules of the package."""
-    names = [each.name for each in pkgutil.walk_packages(sinefield.__path__, "sinefield.")]
-    code = f"import importlib\nfor name in {names!r}:\n    if name != 'sinefield.__main__': importlib.import_module(name)"
+    found = pkgutil.walk_packages(sinefield.__path__, "sinefield.")
+    names = [each.name for each in found if each.name != "sinefield.__main__"]
+    code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-1000:]

@@ -85,13 +85,13 @@ def test_a_table_goes_in_and_comes_out(folder):
     assert [axis["name"] for axis in said["axes"]] == ["lon", "lat"]
     assert said["channels"] == ["temperature"]
     (folder / "asked.csv").write_text("lat,lon\n0.5,0.4\n0.2,0.9\n")
-    for layer, names in (("value", "temperature"), ("gradient", "dtemperature/dlon")):
+    for quantity, names in (("value", "temperature"), ("gradient", "dtemperature/dlon")):
         report(
-            "render", "stations.safetensors", "-o", "found.csv", "--at", "asked.csv", "--quantity", layer, cwd=folder
+            "render", "stations.safetensors", "-o", "found.csv", "--at", "asked.csv", "--quantity", quantity, cwd=folder
         )
         head, *rows = (folder / "found.csv").read_text().replace('"', "").split()
         assert head.split(",")[:3] == ["lon", "lat", names]
-        assert float(rows[0].split(",")[2]) == pytest.approx({"value": 0.2, "gradient": 0.5}[layer], abs=0.05)
+        assert float(rows[0].split(",")[2]) == pytest.approx({"value": 0.2, "gradient": 0.5}[quantity], abs=0.05)
 
 
 def test_a_warm_start_is_ahead(folder):

@@ -54,7 +54,8 @@ def encode(path, values, codec="ffv1", pixels="bgr0", rate=25, stamps=None):
     """The same, by PyAV alone."""
     with av.open(path, "w") as file:
         stream = file.add_stream(codec, rate=rate)
-        stream.height, stream.width, stream.pix_fmt = *values.shape[1:3], pixels
+        stream.height, stream.width = values.shape[1:3]
+        stream.pix_fmt = pixels
         for k, frame in enumerate(values):
             picture = av.VideoFrame.from_ndarray(frame, "rgb24" if frame.ndim == 3 else "gray").reformat(format=pixels)
             if stamps:

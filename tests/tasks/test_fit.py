@@ -127,7 +127,7 @@ def test_values_far_from_zero_keep_their_digits():
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (np.ma.array([1.0, 2.0, 1e6], mask=[0, 0, 1]), "masked"),
+        (np.ma.array([1.0, 2.0, 1e6], mask=[False, False, True]), "masked"),
         (np.array([-1e308, 1e308]), "finite"),
         (torch.zeros(3, dtype=torch.bfloat16), "numbers"),
     ],

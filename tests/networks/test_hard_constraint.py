@@ -26,7 +26,7 @@ from sinefield.problems.poisson import poisson
 from sinefield.sampling.batch import Batch
 from sinefield.signals import Header
 from sinefield.training.optimizers.jacobian import linearize
-from tests.test_taylor import nested
+from tests.jets.test_taylor_mode import nested
 
 DOMAIN = box((0.0, -1.0), (2.0, 3.0))
 SOURCES = GaussianSources(((0.5, 0.5), (1.2, 2.0)), variance=0.6, reach=1.5, strength=(2.0, -0.5))
