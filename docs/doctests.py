@@ -1,4 +1,4 @@
-"""For the site: the examples in docstrings as code."""
+"""Extension for the site: Markdown of docstrings."""
 
 import re
 from typing import Any
@@ -7,10 +7,9 @@ from griffe import Extension, Object
 
 
 class Doctests(Extension):
-    """Fences what begins with >>>."""
+    """Put doctests in fenced code blocks, and shapes with optional axes, such as (n[, c][, d]), in code."""
 
     def on_object(self, *, obj: Object, **kwargs: Any) -> None:
         if obj.docstring:
-            obj.docstring.value = re.sub(
-                r"^(>>> .*(?:\n.+)*)", r"```pycon\n\1\n```", obj.docstring.value, flags=re.MULTILINE
-            )
+            text = re.sub(r"^(>>> .*(?:\n.+)*)", r"```pycon\n\1\n```", obj.docstring.value, flags=re.MULTILINE)
+            obj.docstring.value = re.sub(r"\(([\w, ]+(?:\[, \w+\])+)\)", r"`(\1)`", text)
