@@ -38,6 +38,8 @@ NAMES = (
     "wave",
 )
 
+SLOW = ("helmholtz", "image", "inversion", "poisson", "prior", "shape", "wave")
+
 
 def measured(name, network, recipe="default", **limit):
     """Return the values of a trial of an experiment."""
@@ -138,8 +140,6 @@ def fast(monkeypatch):
     monkeypatch.setattr("sinefield.tasks.shape.CELLS", 32)
     monkeypatch.setattr("sinefield.tasks.shape.EVAL_POINTS", 1000)
     monkeypatch.setattr("sinefield.tasks.shape.GUESS_STEPS", 5)
-    monkeypatch.setattr("sinefield.problems.wave.FINITE_DIFFERENCE_POINTS", 51)
-    monkeypatch.setattr("sinefield.problems.inversion.BOUNDARY_POINTS", 4)
 
 
 def test_names():
@@ -147,7 +147,9 @@ def test_names():
     assert sorted(EXPERIMENTS.declared("register_experiment")) == list(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
+)
 def test_experiment_has_all_measures_and_a_figure(name, data, tmp_path, fast):
     reports = []
     (result,) = reproduce([name], tmp_path, Setting(share=1e-4, data=(data,)), progress=reports.append)
@@ -246,7 +248,7 @@ def test_verdict(sine, relu, rank):
         for name, value in (("sine", sine), ("relu", relu))
     ]
     (line,) = verdicts(experiment_of(), rows)
-    assert line == f"it, default recipe: sine {rank} with {sine}; the best of the others is relu with {relu}"
+    assert line == f"it, default recipe: sine {rank} ({sine}); the best of the others is relu ({relu})"
 
 
 def test_data_are_found_in_folders_and_subfolders(tmp_path):

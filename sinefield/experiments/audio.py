@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sinefield.experiments.drawing import draw_loss_curves, network_of, network_style, trials_of
+from sinefield.experiments.drawing import draw_loss_curves, network_of, trials_of
 from sinefield.experiments.experiment import (
     MSE,
     RECIPES,
@@ -22,7 +22,7 @@ from sinefield.experiments.experiment import (
     register_experiment,
     trial_grid,
 )
-from sinefield.reports.figures import saved_figure
+from sinefield.reports.figures import network_style, saved_figure
 from sinefield.signals import Signal, crop, read
 from sinefield.tasks.fit import fit
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,9 @@ from sinefield.field.field import Field
 from sinefield.field.grayscale import channel_mean, gradient_magnitude, robust_limit
 from sinefield.metrics import psnr
 from sinefield.reports import figures
-from sinefield.reports.figures import Axes, line_style
+from sinefield.reports.figures import Axes, network_style
 from sinefield.signals import Signal
 from sinefield.signals.stencils import estimate_gradient, estimate_laplacian
-
-NETWORKS = ("sine", "relu", "relu-pe", "tanh", "rbf", "softplus")
-"""Networks in the order of their line styles, which are the same in all figures."""
 
 RECIPE_TITLES = {"default": "Default recipe", "paper": "Recipe of the paper"}
 """Recipes in titles."""
@@ -42,29 +38,28 @@ def derivative_arrays(field: Field, signal: Signal) -> dict[str, Array]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-def draw_derivatives(path: Path, arrays: Arrays, rows: Sequence[str], label: str = "") -> None:
+def draw_derivatives(path: Path, arrays: Arrays, label: str = "") -> None:
     """Save a figure with a column for the reference and each network, above the PSNR during training.
 
     Args:
         path: Path of the figure.
         arrays: Arrays of the trials.
-        rows: Titles of the rows: values, gradient and Laplacian.
         label: Label of the trials that are drawn.
     """
     fields = {network_of(name, label): arrays[name] for name in trials_of(arrays, "default", label)}
     first = next(iter(fields.values() or arrays.values()))
     reference = {quantity: first[f"reference {quantity}"] for quantity in ("value", *DERIVATIVES)}
     columns = {"Reference": reference, **fields}
-    slope, curvature = robust_limit(reference["gradient"]), robust_limit(reference["laplacian"])
-    with figures.saved_figure(path, (2.1 * len(columns) + 0.6, 9.8)) as figure:
+    slope_limit, curvature_limit = (robust_limit(reference[quantity]) for quantity in DERIVATIVES)
+    with figures.saved_figure(path, (2.1 * len(columns) + 0.8, 9.8)) as figure:
         top, bottom = figures.stacked(figure, [6.6, 3.2])
-        grid = top.subplots(3, len(columns), squeeze=False)
-        for column, (name, each) in zip(grid.T, columns.items(), strict=True):
+        rows = top.subplots(3, len(columns), squeeze=False)
+        for column, (name, each) in zip(rows.T, columns.items(), strict=True):
             figures.draw_picture(column[0], each["value"], name)
-            figures.draw_map(column[1], each["gradient"], "magma", 0, slope)
-            figures.draw_map(column[2], each["laplacian"], "RdBu_r", -curvature, curvature)
-        for axes, title in zip(grid[:, 0], rows, strict=True):
-            axes.text(-0.06, 0.5, title, rotation=90, ha="right", va="center", transform=axes.transAxes)
+            slope = figures.draw_map(column[1], each["gradient"], "magma", 0, slope_limit)
+            curvature = figures.draw_map(column[2], each["laplacian"], "RdBu_r", -curvature_limit, curvature_limit)
+        labels = ("", "Gradient magnitude (1/px)", "Laplacian (1/px²)")
+        figures.draw_row_color_bars(top, rows, (None, slope, curvature), labels)
         for axes, recipe in zip(bottom.subplots(1, 2, sharey=True), RECIPES, strict=True):
             draw_psnr_curves(axes, arrays, recipe, label)
             axes.set_title(f"{RECIPE_TITLES[recipe]}{f', PSNR of the {label}' if label else ''}")
@@ -92,11 +87,6 @@ def network_of(trial: str, label: str = "") -> str:
     return trial.removeprefix(label).rsplit(" ", 1)[0].strip()
 
 
-def network_style(network: str) -> dict[str, Any]:
-    """Return the color and the line style of a network; black for a network that is not in `NETWORKS`."""
-    return line_style(NETWORKS.index(network)) if network in NETWORKS else {"color": "black"}
-
-
 def _draw_curves(axes: Axes, arrays: Arrays, recipe: str, label: str, convert: Callable[[float], float]) -> None:
     for trial in trials_of(arrays, recipe, label):
         history, network = arrays[trial]["history"], network_of(trial, label)
@@ -104,7 +94,7 @@ def _draw_curves(axes: Axes, arrays: Arrays, recipe: str, label: str, convert: C
         values = [convert(error) for error in history[:, 2]]
         style = network_style(network)
         axes.plot(history[:, 1], values, **style, label=network, linewidth=width, marker=marker)
-    axes.set(xlabel="Time (s)", xlim=(0, None), title=f"{RECIPE_TITLES[recipe]}{f', {label}' if label else ''}")
-    axes.grid(alpha=0.3)
+    figures.set_time_axis(axes)
+    axes.set_title(f"{RECIPE_TITLES[recipe]}{f', {label}' if label else ''}")
     if axes.lines:
         axes.legend(frameon=False)

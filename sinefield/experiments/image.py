@@ -34,7 +34,7 @@ def camera(setting: Setting) -> Signal:
 
 def draw(path: Path, arrays: Arrays) -> None:
     """Save the figure of the experiment."""
-    draw_derivatives(path, arrays, ("Picture", "Gradient magnitude (1/px)", "Laplacian (1/px²)"))
+    draw_derivatives(path, arrays)
 
 
 @register_experiment(

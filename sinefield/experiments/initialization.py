@@ -75,17 +75,18 @@ def activations(network: Siren, x: Tensor) -> list[Tensor]:
 def draw(path: Path, arrays: Arrays) -> None:
     """Save the figure of the experiment."""
     columns = {name.removesuffix(" default"): each for name, each in arrays.items()}
-    titles = {"activation": "Standard deviation of the activations", "gradient": "RMS gradient of the output"}
+    labels = {"activation": "Standard deviation", "gradient": "Root mean square"}
+    titles = {"activation": "Activations by layer", "gradient": "Gradients of the output with respect to activations"}
     with saved_figure(path, (11, 6)) as figure:
         top, bottom = stacked(figure)
         for axes, (name, each) in zip(top.subplots(1, len(columns), squeeze=False)[0], columns.items(), strict=True):
             _draw_histograms(axes, each)
-            axes.set(title=f"Initialization of {name}", xlabel="Activation", ylabel="Density", ylim=(0, 3))
+            axes.set(title=f"Initialization: {name}", xlabel="Activation", ylabel="Density", ylim=(0, 3))
         axes.legend(frameon=False, fontsize=7)
-        for axes, (key, title) in zip(bottom.subplots(1, 2), titles.items(), strict=True):
+        for axes, (key, label) in zip(bottom.subplots(1, 2), labels.items(), strict=True):
             for index, (name, each) in enumerate(columns.items()):
                 axes.semilogy(np.arange(1, LAYERS + 1), each[key], marker="osv"[index], markersize=4, label=name)
-            axes.set(xlabel="Layer", ylabel=title, xticks=range(2, LAYERS + 1, 2), title=f"{title} by layer")
+            axes.set(xlabel="Layer", ylabel=label, xticks=range(2, LAYERS + 1, 2), title=titles[key])
             axes.grid(alpha=0.3)
         axes.legend(frameon=False)
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Generator
 
-from sinefield.experiments.drawing import network_style
 from sinefield.experiments.experiment import (
     Arrays,
     Budget,
@@ -23,7 +22,7 @@ from sinefield.experiments.experiment import (
 )
 from sinefield.networks import ACTIVATIONS
 from sinefield.networks.layers import through
-from sinefield.reports.figures import saved_figure
+from sinefield.reports.figures import network_style, saved_figure
 from sinefield.signals import from_array
 from sinefield.tasks.fit import fit
 

@@ -38,8 +38,7 @@ SOURCES = ("gradient", "laplacian")
 
 def draw(path: Path, arrays: Arrays) -> None:
     """Save the figure of the experiment."""
-    rows = ("Reconstruction", "Gradient magnitude (1/px)", "Laplacian (1/px²)")
-    draw_derivatives(path, arrays, rows, "gradient")
+    draw_derivatives(path, arrays, "gradient")
 
 
 @register_experiment(

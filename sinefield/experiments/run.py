@@ -138,8 +138,8 @@ def verdicts(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
             rival = max(others, key=score.__getitem__)
             rank = "is the best" if score[best] > score[rival] else "is NOT the best"
             lines.append(
-                f"{name}, {recipe} recipe: {best} {rank} with {chosen[best].formatted}; "
-                f"the best of the others is {rival} with {chosen[rival].formatted}"
+                f"{name}, {recipe} recipe: {best} {rank} ({chosen[best].formatted}); "
+                f"the best of the others is {rival} ({chosen[rival].formatted})"
             )
     return lines
 

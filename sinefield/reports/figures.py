@@ -36,6 +36,9 @@ Source: Okabe and Ito, "Color Universal Design", 2008, without yellow.
 LINE_STYLES = ("-", "--", ":")
 """Styles of lines; the next one is used after all colors."""
 
+NETWORKS = ("sine", "relu", "relu-pe", "tanh", "rbf", "softplus", "gaussian", "finer", "wire")
+"""Names of networks in the order of their line styles; others are dotted and black."""
+
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -82,6 +85,11 @@ def line_style(index: int) -> dict[str, Any]:
     """Return the color and the style of the line with an index."""
     style = LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)]
     return {"color": COLORS[index % len(COLORS)], "linestyle": style}
+
+
+def network_style(network: str) -> dict[str, Any]:
+    """Return the color and the style of the line of a network, which are the same in all figures."""
+    return line_style(NETWORKS.index(network)) if network in NETWORKS else {"color": "black", "linestyle": ":"}
 
 
 def as_colors(samples: Array, header: Header) -> Array:
@@ -132,8 +140,8 @@ def draw_scaled_map(axes: Axes, values: Array, title: str, colors: str, low: flo
 
 
 def draw_color_bar(axes: Axes, image: Any, label: str = "") -> None:
-    """Draw the color bar of an image beside it."""
-    axes.figure.colorbar(image, ax=axes, label=label, fraction=0.046, aspect=30, pad=0.02)
+    """Draw the color bar of an image beside it, as high as the image."""
+    axes.figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.04, 1.0)), label=label)
 
 
 def draw_gradient(axes: Axes, magnitude: Array, title: str, limit: float | None = None) -> None:
@@ -153,6 +161,22 @@ def draw_error(axes: Axes, header: Header, reference: Array, fitted: Array) -> N
     error = np.abs(fitted.astype(np.float64) - reference.astype(np.float64)) / percent
     error = error if error.ndim == 2 else error.max(-1)
     draw_scaled_map(axes, error, "Error (% of range)", "inferno", 0, robust_limit(error))
+
+
+def draw_row_color_bars(figure: Any, rows: Sequence[Any], images: Sequence[Any], labels: Sequence[str]) -> None:
+    """Draw a color bar beside each row of axes; a row without an image gets an empty space of the same width."""
+    for row, image, label in zip(rows, images, labels, strict=True):
+        shown = next(each for each in images if each is not None) if image is None else image
+        bar = figure.colorbar(shown, ax=list(row), label=label or " ", aspect=12, pad=0.01)
+        if image is None:
+            bar.ax.clear()
+            bar.ax.axis("off")
+
+
+def set_time_axis(axes: Axes) -> None:
+    """Label the horizontal axis of training curves, which starts at 0, and draw a grid."""
+    axes.set(xlabel="Time (s)", xlim=(0, 1.05 * axes.dataLim.x1 if axes.lines and axes.dataLim.x1 > 0 else 1))
+    axes.grid(alpha=0.3)
 
 
 def draw_psnr_curve(axes: Axes, history: Sequence[Sequence[float]]) -> None:
@@ -204,7 +228,7 @@ def contact_sheet(
     pixels, enlarged, scale = detail
     height, width = reference.shape[:2]
     fitted_title = f"Field, {decibels(info.quality['psnr_db'])}, {info.parameters:,} parameters"
-    with saved_figure(path, (14, 7)) as figure:
+    with saved_figure(path, (14, 7 * min(max(height / width, 0.8), 1.25))) as figure:
         top, bottom = figure.subplots(2, 4)
         draw_picture(top[0], as_colors(reference, header), f"Reference, {width} × {height} px")
         draw_picture(top[1], as_colors(fitted, header), fitted_title)
@@ -305,12 +329,8 @@ def comparison(path: Path, header: Header, reference: Array, results: Mapping[st
             curvature = draw_map(
                 curvatures[index], channel_mean(result["laplacian"]), "RdBu_r", -curvature_limit, curvature_limit
             )
-        # an invisible color bar, so that the pictures are as wide as the maps below them
-        spacer = top.colorbar(slope, ax=list(values), label=" ", aspect=12, pad=0.01).ax
-        spacer.clear()
-        spacer.axis("off")
-        top.colorbar(slope, ax=list(slopes), label="Gradient magnitude (1/px)", aspect=12, pad=0.01)
-        top.colorbar(curvature, ax=list(curvatures), label="Laplacian (1/px²)", aspect=12, pad=0.01)
+        labels = ("", "Gradient magnitude (1/px)", "Laplacian (1/px²)")
+        draw_row_color_bars(top, (values, slopes, curvatures), (None, slope, curvature), labels)
         axes = bottom.subplots()
         _draw_labeled_curves(axes, {name: result["info"].history for name, result in results.items()})
         axes.set(title=f"Training curves, {reference.shape[1]} × {reference.shape[0]} px")
@@ -318,23 +338,24 @@ def comparison(path: Path, header: Header, reference: Array, results: Mapping[st
 
 def _draw_labeled_curves(axes: Axes, histories: Mapping[str, History]) -> None:
     """Draw PSNR against steps, with the names beside the ends of the curves."""
-    for index, (name, history) in enumerate(histories.items()):
+    for name, history in histories.items():
         steps, quality = [entry[0] for entry in history], [psnr(entry[2]) for entry in history]
-        axes.plot(steps, quality, **line_style(index), linewidth=2.5 if name == "sine" else 1.2)
-    lowest = -math.inf
+        axes.plot(steps, quality, **network_style(name), linewidth=2.5 if name == "sine" else 1.2)
+    bottom, top = axes.get_ylim()
+    spacing, position = 0.05 * (top - bottom), -math.inf
+    background = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     for name, history in sorted(histories.items(), key=lambda entry: psnr(entry[1][-1][2])):
-        # labels are moved upwards where they would overlap
-        lowest = max(psnr(history[-1][2]), lowest + 0.05 * np.ptp(axes.get_ylim()))
-        color = line_style(list(histories).index(name))["color"]
-        axes.annotate(name, (history[-1][0], lowest), (6, -3), textcoords="offset points", color=color)
-    axes.set(xlabel="Step", ylabel="PSNR (dB)")
+        # labels are moved upwards where they would overlap; the PSNR of an exact fit is infinite
+        position = max(min(psnr(history[-1][2]), top), position + spacing)
+        color, end = network_style(name)["color"], (history[-1][0], position)
+        axes.annotate(name, end, (6, -3), textcoords="offset points", color=color, bbox=background)
+    axes.set(xlabel="Step", ylabel="PSNR (dB)", xlim=(0, None), ylim=(bottom, max(top, position + spacing)))
     axes.grid(alpha=0.3)
 
 
 def _draw_curve(axes: Axes, history: Sequence[Sequence[float]], values: Sequence[float]) -> None:
     axes.plot([seconds for _, seconds, _ in history], values, marker="." if len(history) < MAX_MARKERS else "")
-    axes.set(xlabel="Time (s)", xlim=(0, None))
-    axes.grid(alpha=0.3)
+    set_time_axis(axes)
 
 
 def _aspect(picture: Array) -> Literal["equal", "auto"]:

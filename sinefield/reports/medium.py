@@ -43,7 +43,7 @@ def medium_report(folder: Path, field: Field, survey: Survey) -> dict[str, str]:
         maps["Reference velocity (m/s)"] = 1 / np.sqrt(survey.slowness(points))
     high = max(float(each.max()) for each in maps.values())
     error = field.info.quality.get("relative_l2")
-    title = "Training curve" if error is None else f"Training curve\nrelative error in the dotted square {error:.1%}"
+    title = "Training curve" if error is None else f"Training curve\nrelative error in the dashed square {error:.1%}"
     with figures.saved_figure(files["sheet"], (4.4 * len(maps) + 4.6, 4.4)) as figure:
         *first, last = figure.subplots(1, len(maps) + 1)
         for axes, (name, values) in zip(first, maps.items(), strict=True):
@@ -63,6 +63,6 @@ def _draw_velocity(axes: Axes, values: NDArray[Any], high: float, survey: Survey
     axes.plot(*sources, "*", color=figures.COLORS[1], markersize=11, label="Sources", **outline)
     axes.plot(*receivers, ".", color="white", markersize=6, label="Receivers", **outline)
     corners = EVAL_EXTENT * np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])
-    axes.plot(*corners, ":", color="white", label="Evaluated square")
+    axes.plot(*corners, "--", color=figures.COLORS[4], label="Evaluated square")
     axes.set(xlabel="x (m)", ylabel="y (m)")
     figures.draw_color_bar(axes, image)
