@@ -4,6 +4,9 @@ import contextlib
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 from typing import NamedTuple
 
 from sinefield.cli.main import run as run_command
@@ -32,6 +35,19 @@ def run(*arguments, cwd=None, env=None):
         os.environ.clear()
         os.environ.update(before)
     return Done(code, stdout.getvalue(), stderr.getvalue())
+
+
+def start(*arguments, cwd=None, env=None):
+    """Start a command in a process of its own, which Ctrl-C reaches even if it does not reach the test run."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sinefield", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def report(*arguments, cwd=None):

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sinefield.networks import ACTIVATIONS
-from tests.command_line import report, run
+from tests.command_line import report, run, start
 
 SMALL = ("--size", "24", "--width", "24", "--depth", "1")
 
@@ -197,19 +195,9 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert "cannot be written" in done.stderr
 
 
-def start(*arguments, cwd):
-    return subprocess.Popen(
-        [sys.executable, "-m", "sinefield", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=cwd,
-    )
-
-
-def wait_for(hard_constraint, process):
+def wait_for(condition, process):
     deadline = time.monotonic() + 60
-    while not hard_constraint():
+    while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)

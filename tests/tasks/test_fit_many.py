@@ -1,10 +1,7 @@
 """Fits of many pictures at once: stacked networks, groups of signals, and the command `fit-many`."""
 
 import json
-import os
 import signal as system_signals
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -19,7 +16,7 @@ from sinefield.priors.meta_learning import fit_from_start
 from sinefield.signals import from_array
 from sinefield.signals.image import from_pixels
 from sinefield.tasks.fit_many import _groups
-from tests.command_line import report, run
+from tests.command_line import report, run, start
 from tests.priors.test_prior import blobs
 
 
@@ -114,10 +111,8 @@ def test_an_interruption_leaves_no_unfinished_field(threads, tmp_path):
     folder.mkdir()
     for k, pixels in enumerate(blobs(70, 8)):
         Image.fromarray(pixels[..., 0]).save(folder / f"{k}.png")
-    command = [sys.executable, "-m", "sinefield", "fit-many", folder, "-o", out, "--steps", "100000", "--json"]
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)}
-    )
+    options = ("-o", out, "--steps", "100000", "--json")
+    running = start("fit-many", folder, *options, env={"OMP_NUM_THREADS": str(threads)})
     deadline = time.monotonic() + 60
     while not out.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
