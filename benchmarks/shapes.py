@@ -1,11 +1,10 @@
-"""A mesh as oriented points, and what brings it back: ours in several ways, and screened Poisson reconstruction.
+"""Surface reconstruction from oriented points of a mesh: several settings of sinefield, and screened Poisson.
 
     python -m benchmarks.shapes MESH [--points 100000] [--seconds 600] [--noise 0.01] [--seeds 5] [--only NAME …]
 
-Prints one Markdown table: for the points as they are, and with Gaussian noise of a share of the diagonal on their
-places, not on their normals, how close the surface comes to the mesh in distance, normals and volume, and how near its
-slope is to one. Screened Poisson reconstruction needs pymeshlab (pip install pymeshlab); without it, its rows are left
-out.
+Prints one Markdown table: the errors of distance, normals and volume of the surface relative to the mesh, and the slope
+error of the field, for the exact points and for points with Gaussian noise. Fits without normals have 30 seconds each.
+Screened Poisson reconstruction needs pymeshlab (pip install pymeshlab); without it, its rows are omitted.
 """
 
 from __future__ import annotations
@@ -33,42 +32,44 @@ COLUMNS = {
     "eikonal_near": "{:.3f}",
     "eikonal": "{:.3f}",
 }
+"""Format of each figure of quality."""
 
-WAYS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "sine": {},
     "sine, distances": {"supervise": "distance"},
     "relu": {"activation": "relu"},
     "sine, the official loss": {"recipe": "paper"},
 }
-"""What `fit_shape` is asked for, with normals."""
+"""Options of `fit_shape` for the fits with normals, by name."""
 
 
 def noisy(surface: Surface, share: float) -> Surface:
-    moved = np.random.default_rng(0).standard_normal(surface.points.shape)
-    return replace(surface, coords=surface.points + share * surface.diagonal * moved)
+    """Return a surface with noise on its points, relative to the diagonal of the box, and the same normals."""
+    noise = np.random.default_rng(0).standard_normal(surface.points.shape)
+    return replace(surface, coords=surface.points + share * surface.diagonal * noise)
 
 
-def ours(surface: Surface, reference: Surface, seconds: float, **options: Any) -> dict[str, Any]:
+def fit_quality(surface: Surface, reference: Surface, seconds: float, **options: Any) -> dict[str, Any]:
+    """Fit a surface and return the quality of the field, with the seconds and the steps of the fit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         field = fit_shape(surface, seconds=seconds, **options)
-    found = shape_quality(field, reference)
-    return {**found, "seconds": field.info.seconds, "steps": field.info.steps}
+    return {**shape_quality(field, reference), "seconds": field.info.seconds, "steps": field.info.steps}
 
 
 def poisson(surface: Surface, reference: Surface, depth: int) -> dict[str, Any]:
-    """Kazhdan and Hoppe, "Screened Poisson surface reconstruction", 2013, as MeshLab has it."""
+    """Return the quality of screened Poisson reconstruction (Kazhdan and Hoppe 2013) with the code of MeshLab."""
     import pymeshlab
 
-    began = perf_counter()
+    start = perf_counter()
     meshes = pymeshlab.MeshSet()
     meshes.add_mesh(pymeshlab.Mesh(vertex_matrix=surface.points, v_normals_matrix=surface.normals))
     meshes.generate_surface_reconstruction_screened_poisson(depth=depth)
-    made = meshes.current_mesh()
-    seconds = perf_counter() - began
-    mesh = Mesh(made.vertex_matrix().astype(float), made.face_matrix().astype(np.int64))
+    result = meshes.current_mesh()
+    seconds = perf_counter() - start
+    mesh = Mesh(result.vertex_matrix().astype(float), result.face_matrix().astype(np.int64))
     assert reference.mesh is not None
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         **surface_distances(mesh, reference.mesh, reference.diagonal),
         "components": count_components(mesh),
         "seconds": seconds,
@@ -76,46 +77,57 @@ def poisson(surface: Surface, reference: Surface, depth: int) -> dict[str, Any]:
     if watertight(mesh):
         box = reference.header.domain
         x = np.random.default_rng(0).uniform(box.lower, box.upper, (50_000, 3))
-        inside, truly = (signed_distances(replace(reference, mesh=each), x) < 0 for each in (mesh, reference.mesh))
-        found["iou"] = float((inside & truly).sum() / (inside | truly).sum())
-    return found
+        inside, expected = (signed_distances(replace(reference, mesh=each), x) < 0 for each in (mesh, reference.mesh))
+        figures["iou"] = float((inside & expected).sum() / (inside | expected).sum())
+    return figures
 
 
 def rows(reference: Surface, options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    wanted = options.only
+    """Yield the kind of points, the method and its quality for each row."""
+
+    def included(name: str) -> bool:
+        return not options.only or name in options.only
+
     for share in dict.fromkeys((0.0, options.noise)):
-        points, said = (noisy(reference, share), f"{share:.0%} noise") if share else (reference, "clean")
+        points, kind = (noisy(reference, share), f"{share:.0%} noise") if share else (reference, "clean")
         for depth in (8, 10):
             name = f"screened Poisson, depth {depth}"
-            if not wanted or "poisson" in wanted:
+            if included("poisson"):
                 try:
-                    yield said, name, poisson(points, reference, depth)
+                    yield kind, name, poisson(points, reference, depth)
                 except ImportError:
-                    print(f"{name} is left out: pip install pymeshlab", flush=True)
-        for name, way in WAYS.items():
-            if (not wanted or name in wanted) and not (share and name != "sine"):
-                yield said, name, ours(points, reference, options.seconds, **way)
-    for seed in range(options.seeds):
-        if not wanted or "no normals" in wanted:
-            yield "no normals", f"sine, seed {seed}", ours(replace(reference, normals=None), reference, 30.0, seed=seed)
+                    print(f"{name} is omitted; it needs pymeshlab: pip install pymeshlab", flush=True)
+        for name, setting in SETTINGS.items():
+            if included(name) and not (share and name != "sine"):
+                yield kind, name, fit_quality(points, reference, options.seconds, **setting)
+    if included("no normals"):
+        for seed in range(options.seeds):
+            figures = fit_quality(replace(reference, normals=None), reference, 30.0, seed=seed)
+            yield "no normals", f"sine, seed {seed}", figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mesh")
-    parser.add_argument("--points", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--noise", type=float, default=0.01)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="some of: poisson, 'no normals', " + ", ".join(map(repr, WAYS)))
+    parser.add_argument("mesh", help="mesh file")
+    parser.add_argument("--points", type=int, default=100_000, help="number of points to sample from the mesh")
+    parser.add_argument("--seconds", type=float, default=600.0, help="time of each fit with normals in seconds")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=0.01,
+        help="standard deviation of the noise on the points, relative to the diagonal of the box",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of fits without normals")
+    names = ", ".join(map(repr, SETTINGS))
+    parser.add_argument("--only", nargs="*", metavar="NAME", help=f"rows to print: poisson, 'no normals', {names}")
     options = parser.parse_args()
     reference = read_surface(options.mesh, points=options.points)
-    names = ["points", "by", "steps", "seconds", *COLUMNS]
-    print("| " + " | ".join(names) + " |\n| --- | --- |" + " ---: |" * (len(names) - 2))
-    for said, name, found in rows(reference, options):
-        cells = [form.format(found[key]) if key in found else "" for key, form in COLUMNS.items()]
-        steps = f"{found['steps']:,}" if "steps" in found else ""
-        print("| " + " | ".join([said, name, steps, f"{found['seconds']:.0f}", *cells]) + " |", flush=True)
+    headings = ["points", "method", "steps", "seconds", *COLUMNS]
+    print("| " + " | ".join(headings) + " |\n| --- | --- |" + " ---: |" * (len(headings) - 2))
+    for kind, name, figures in rows(reference, options):
+        cells = [form.format(figures[key]) if key in figures else "" for key, form in COLUMNS.items()]
+        steps = f"{figures['steps']:,}" if "steps" in figures else ""
+        print("| " + " | ".join([kind, name, steps, f"{figures['seconds']:.0f}", *cells]) + " |", flush=True)
 
 
 if __name__ == "__main__":
