@@ -43,7 +43,10 @@ PRODUCTS = "matrix products only"
 """Name of the lower bound: the matrix products of a network without anything else."""
 
 Work = Callable[[], object]
+"""Function that is timed."""
+
 Row = dict[str, str]
+"""Cells of a row of a table by the titles of the columns."""
 
 
 def machine() -> str:

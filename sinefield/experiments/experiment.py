@@ -20,6 +20,7 @@ from sinefield.progress import ProgressCallback
 from sinefield.registry import Registry
 
 Array = NDArray[Any]
+"""Array of any shape and type."""
 
 Arrays = Mapping[str, Mapping[str, Array]]
 """Arrays for a figure, by the name of the trial and their own name."""
@@ -207,7 +208,7 @@ class Experiment:
     Attributes:
         claim: The claim in one sentence, and its place in the paper.
         measures: Measured quantities by name.
-        trials: Function that returns the trials; the data must have been found.
+        trials: Function that returns the trials; the data must exist.
         draw: Function that saves the figure, from the arrays of the trials that succeeded.
         published: Values in the paper, by measure and network.
         scaled_down: How the small budget differs from the experiment in the paper.
@@ -231,6 +232,7 @@ EXPERIMENTS: Registry[Experiment] = Registry("experiment", "sinefield.experiment
 """The experiments by name."""
 
 Trials = Callable[[Setting], list[Trial]]
+"""Function that returns the trials of an experiment."""
 
 
 def register_experiment(name: str, **attributes: Any) -> Callable[[Trials], Trials]:

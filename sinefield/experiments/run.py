@@ -135,11 +135,11 @@ def verdicts(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
             best, others = experiment.expected_best[0], [each for each in score if each not in experiment.expected_best]
             if best not in score or not others:
                 continue
-            rival = max(others, key=score.__getitem__)
-            rank = "is the best" if score[best] > score[rival] else "is NOT the best"
+            best_other = max(others, key=score.__getitem__)
+            rank = "is the best" if score[best] > score[best_other] else "is NOT the best"
             lines.append(
                 f"{name}, {recipe} recipe: {best} {rank} ({chosen[best].formatted}); "
-                f"the best of the others is {rival} ({chosen[rival].formatted})"
+                f"the best of the others is {best_other} ({chosen[best_other].formatted})"
             )
     return lines
 

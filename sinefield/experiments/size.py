@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from sinefield.experiments.experiment import (
     Array,
@@ -20,7 +21,6 @@ from sinefield.experiments.experiment import (
     fit_outcome,
     register_experiment,
 )
-from sinefield.extras import extra
 from sinefield.field.field import Field
 from sinefield.metrics import psnr
 from sinefield.reports.figures import decibels, draw_picture, saved_figure
@@ -102,9 +102,6 @@ def psnr_8_bit(picture: Array, reference: Array) -> float:
 
 def encode(samples: Array, file_format: str, quality: int = 75) -> bytes:
     """Return the file of a grayscale picture."""
-    with extra("image"):
-        from PIL import Image
-
     file = io.BytesIO()
     Image.fromarray(samples).save(file, file_format, quality=quality, optimize=True)
     return file.getvalue()
@@ -112,9 +109,6 @@ def encode(samples: Array, file_format: str, quality: int = 75) -> bytes:
 
 def best_jpeg(samples: Array, max_bytes: int) -> Array:
     """Return a grayscale picture after compression to the best JPEG of at most `max_bytes`."""
-    with extra("image"):
-        from PIL import Image
-
     files = (encode(samples, "JPEG", quality) for quality in range(95, 0, -1))
     best = next((file for file in files if len(file) <= max_bytes), encode(samples, "JPEG", 1))
     return np.asarray(Image.open(io.BytesIO(best)))

@@ -13,6 +13,7 @@ from sinefield.field.field import Field
 from sinefield.progress import ProgressCallback
 
 Array = NDArray[Any]
+"""Array of any shape and type."""
 
 LIMIT_SAMPLES = 2**18
 """Largest number of samples from which the limit of the gray levels of a large grid is estimated."""

@@ -26,6 +26,7 @@ with extra("plot"):
     from matplotlib.image import AxesImage
 
 Array = NDArray[Any]
+"""Array of any shape and type."""
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Colors of lines, which readers with color vision deficiency can tell apart.
