@@ -22,6 +22,7 @@ def test_an_example_runs_and_is_short(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_a_notebook_runs_and_can_be_read_without(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

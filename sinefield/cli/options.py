@@ -15,7 +15,10 @@ ACTIVATION_NAMES = ", ".join(sorted(_declared, key=lambda name: name != "sine"))
 """Names of the activations, read from the sources so that `--help` loads no PyTorch."""
 
 Picture = Annotated[
-    str, typer.Argument(help="Picture file, or a sample picture such as camera, astronaut, coffee or chelsea.")
+    str,
+    typer.Argument(
+        metavar="PICTURE", help="Picture file, or a sample picture such as camera, astronaut, coffee or chelsea."
+    ),
 ]
 Source = Annotated[
     str,

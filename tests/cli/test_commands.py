@@ -203,6 +203,7 @@ def wait_for(condition, process):
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_resumed_is_bit_for_bit_the_same(tmp_path):
     options = ("fit", "camera", "--size", "64", "--width", "64", "--steps", "200", "--quiet")
     assert run(*options, "-o", "whole.safetensors", cwd=tmp_path).returncode == 0

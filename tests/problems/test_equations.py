@@ -349,6 +349,7 @@ def test_the_residuals_of_an_inversion_vanish_for_the_wave_in_the_medium():
     assert measured.residual(sf.Jet(jet(0.5).value[:5]), measured.sampler(0)).abs().max() < 1e-6
 
 
+@pytest.mark.slow
 def test_an_inversion_locates_the_faster_region(tmp_path, coarse):
     survey = simulated("square", [(0.0, -0.35), (0.35, 0.0)], side=8)
     field = invert(survey, steps=12, size=128)
@@ -385,6 +386,7 @@ def test_the_commands(tmp_path):
         assert (done.returncode, message in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
 
 
+@pytest.mark.slow
 def test_reports_of_waves_have_an_animation(tmp_path, coarse):
     import av
 

@@ -255,6 +255,7 @@ def test_the_pace_of_what_is_degenerate():
 # from points to a field
 
 
+@pytest.mark.slow
 def test_a_field_through_points_is_close_between_them(tmp_path):
     def reference(x):
         return np.sin(3 * x[:, 0]) * np.exp(-x[:, 1])

@@ -382,6 +382,7 @@ def test_the_first_layers_steps_follow_its_omega():
     assert sum(p.numel() for group in optimizer.param_groups for p in group["params"]) == 198_145
 
 
+@pytest.mark.slow
 def test_a_sound_sampled_far_above_its_pitch_is_learnt():
     """At an ω in the thousands steps as large as the other layers' turn phases at random, and nothing is learnt."""
     random, t = np.random.default_rng(0), np.arange(100_000)

@@ -49,12 +49,14 @@ def test_the_gradient_gives_the_picture_back_at_its_own_scale():
     assert found.mean() == pytest.approx(signal.values.mean(), abs=1.0)
 
 
+@pytest.mark.slow
 def test_the_laplacian_is_learnt():
     field = sf.reconstruct(blobs(), "laplacian", width=64, depth=2, omega=15, steps=800)
     assert field.info.quality["laplacian_psnr_db"] > 25
     assert "gradient_psnr_db" not in field.info.quality
 
 
+@pytest.mark.slow
 def test_colours_are_reconstructed_together():
     values = np.concatenate([blobs().values, blobs().values[::-1], 255 - blobs().values], -1)
     field = sf.reconstruct(from_pixels(values, "RGB"), width=64, depth=2, omega=15, steps=300)
@@ -149,6 +151,7 @@ def stripes(height=40, width=56):
 
 
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.slow
 def test_a_blend_is_the_solution_of_its_sparse_poisson_problem(masked):
     one, other = blobs(), stripes()
     y, x = np.mgrid[:40, :56]

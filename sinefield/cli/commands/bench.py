@@ -15,7 +15,8 @@ from sinefield.progress import Progress
 
 def bench(
     part: Annotated[
-        list[str] | None, typer.Argument(help="steps, derivatives, rendering or quality (default: all).")
+        list[str] | None,
+        typer.Argument(metavar="[PART]…", help="steps, derivatives, rendering or quality (default: all)."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the tables to as well.")] = None,
     as_json: Json = False,

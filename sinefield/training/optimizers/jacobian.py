@@ -116,7 +116,8 @@ def linearize(
     for constraint in constraints:
         if constraint.norm is not torch.square or constraint.group != 1:
             raise InputError(
-                f"natural gradients need the squared norm at single points; {constraint.name!r} has another norm or groups"
+                f"natural gradients need the squared norm at single points; {constraint.name!r} has another norm or "
+                "groups"
             )
     found = [_blocks(function, *each) for each in zip(constraints, batches, strict=True)]
     terms = {
