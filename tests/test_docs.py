@@ -1,5 +1,6 @@
-"""What the README and the pages say works: every block of Python and every command, with small files and few steps."""
+"""The README and the pages of the documentation: every command and every block of Python runs, with small settings."""
 
+import inspect
 import re
 import shlex
 from functools import partial
@@ -16,77 +17,102 @@ from scipy.io import savemat
 
 import sinefield
 from sinefield import from_array
+from sinefield.cli.main import app
+from sinefield.problems import EQUATIONS
 from sinefield.problems.helmholtz import finite_differences
 from sinefield.signals.video import write_video
 
 ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BLOCKS = {
-    str(page.relative_to(ROOT)): found
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    if (found := BLOCK.findall(page.read_text()))
-}
+BLOCKS = {str(page.relative_to(ROOT)): found for page in PAGES if (found := BLOCK.findall(page.read_text()))}
+SLOW = ("README.md", "docs/signals/shape.md")
+"""Pages that take more than about ten seconds."""
+
 SMALL = {"--steps": "2", "--seconds": "2", "--refine": "2", "--resolution": "32", "--fps": "4"}
-"""What is asked for here, whatever a page asks for."""
+"""Values of options, instead of those on a page."""
 
 SIZES = {"fit": "256", "blend": "64x64", "compare": "48", "poisson": "48", "render": "48"}
-"""The --size of each verb; what is fitted may be cropped afterwards."""
+"""The --size of each command; what is fitted may be cropped afterwards."""
 
 FAST = {
-    "bench.TABLES": {"steps": lambda: [{"step": "1"}]},  # they take minutes
-    "invert.WIDTH": 8,
-    "learn.SEARCH": 2,
+    "experiments.bench.TABLES": {"steps": lambda: [{"step": "1"}]},
+    "field.sphere_trace.MAX_STEPS": 4,
+    "priors.fit_prior.REFINE_STEPS": 2,
     "problems.helmholtz.finite_differences": partial(finite_differences, cells=61),
     "problems.inversion.finite_differences": partial(finite_differences, cells=61),
+    "reports.picture.SCALE": 1,
     "reports.solution.FRAMES": 2,
-    "shape.CELLS": 16,
-    "shape.JUDGED": 500,
-    "view.STEPS": 4,
+    "tasks.invert.WIDTH": 8,
+    "tasks.shape.CELLS": 16,
+    "tasks.shape.EVAL_POINTS": 500,
 }
-"""What costs time and shows nothing of whether a command can be run."""
+"""Constants and functions that take time and do not affect whether a command works."""
 
 
-@pytest.mark.parametrize("page", BLOCKS)
-def test_what_a_page_says_runs(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in BLOCKS])
+def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    hurry(monkeypatch)
+    for name, value in FAST.items():
+        module, _, constant = f"sinefield.{name}".rpartition(".")
+        assert hasattr(import_module(module), constant), name
+        monkeypatch.setattr(import_module(module), constant, value)
     names = {}
     for language, block in BLOCKS[page]:
         if language == "python":
-            exec(compile(short(block), page, "exec"), names)
+            exec(compile(shorten(block), page, "exec"), names)
         else:
             for line in block.splitlines():
                 if line.startswith("sinefield "):
                     run(shlex.split(line, comments=True)[1:])
 
 
-def test_every_file_that_the_readme_names_is_there():
-    for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / "README.md").read_text()):
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_file_that_a_page_outside_the_site_links_to_exists(name):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / name).read_text()):
         assert (ROOT / target).exists(), target
 
 
-def test_every_public_name_has_its_place_on_the_site():
-    said = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+def test_the_formatter_left_the_includes_alone():
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+        assert not re.search(r"--\s*8\s*<\s*--", page.read_text().replace("--8<--", "")), page
+
+
+def test_every_public_name_is_in_the_reference():
+    found = documented()
     for name in sinefield.__all__:
         if not isinstance(getattr(sinefield, name), ModuleType):
-            assert re.search(rf"^::: sinefield\..*\b{name}$", said, re.MULTILINE), name
+            assert any(each.endswith(f".{name}") for each in found), name
 
 
-def hurry(monkeypatch):
-    """Leave out what costs time."""
-    for name, value in FAST.items():
-        module, _, constant = f"sinefield.{name}".rpartition(".")
-        monkeypatch.setattr(import_module(module), constant, value)
+@pytest.mark.parametrize("module", ["sampling", "jets.operators", "networks.init", "domain", "metrics", "progress"])
+def test_every_function_of_a_documented_module_is_in_the_reference(module):
+    found, module = documented(), import_module(f"sinefield.{module}")
+    for name, each in vars(module).items():
+        ours = getattr(each, "__module__", "").startswith(module.__name__) and not name.startswith("_")
+        if ours and (inspect.isfunction(each) or inspect.isclass(each)) and name != "ignore":
+            assert f"{each.__module__}.{name}" in found, name
 
 
-def short(block):
-    """The same code with a few steps, and what is said of a shape asserted."""
+def test_every_equation_is_in_the_reference():
+    for equation in EQUATIONS.values():
+        assert f"{equation.__module__}.{equation.__name__}" in documented(), equation
+
+
+def documented():
+    """The objects that the reference describes."""
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    return set(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
+
+
+def shorten(block):
+    """Return the same code with two steps, in which a shape in a comment is asserted."""
     block = re.sub(r"\b(steps|seconds)=\d+", "steps=2", block)
     return re.sub(r"^(\S.*\.shape)  # (\(.*?\)).*", r"assert \1 == \2, \1", block, flags=re.MULTILINE)
 
 
 def run(words):
-    """A command, on files that are made where there are none, with a small budget."""
+    """Run a command with a small budget, on generated files where none exist."""
     for before, word in zip(["", *words], words, strict=False):
         if before not in ("-o", "--report", "--checkpoint", "--log-dir") and not Path(word).exists():
             make(Path(word), folder=word.endswith("/"))
@@ -100,11 +126,11 @@ def run(words):
         words += ["--share", "0.001"]
     if (fits or words[0] in ("invert", "fit-many") or words[:2] == ["prior", "fit"]) and "--steps" not in words:
         words += ["--steps", "2"]
-    assert not cli.app([*words, "--quiet"], standalone_mode=False), words
+    assert not app([*words, "--quiet"], standalone_mode=False), words
 
 
 def make(path, folder=False):
-    """A small file of the kind that its suffix says; anything else is no file."""
+    """Create a small file of the kind that its suffix names; do nothing for other words."""
     if folder:
         path.mkdir()
         for index in range(12):
@@ -133,6 +159,6 @@ def make(path, folder=False):
 
 
 def picture(index):
-    """A bright disc on a slope, which is a mask as well."""
+    """Return a bright disc on a slope, which also serves as a mask."""
     y, x = np.mgrid[:64, :64] - 31.5
     return Image.fromarray(np.uint8(60 + 0.5 * x + 150 * (x**2 + y**2 < (10 + index) ** 2)))

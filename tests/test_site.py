@@ -17,12 +17,13 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 
 
 class Page(HTMLParser):
-    """What the tests look at in a page: title, anchors, references, images and text."""
+    """The title, the main headings, the text, the anchors, the references and the images of a page."""
 
     def __init__(self, path):
         super().__init__()
         self.path, self.open = path, []
-        self.title, self.anchors, self.references, self.images, self.text = "", set(), [], [], []
+        self.title, self.headings, self.text = "", [], []
+        self.anchors, self.references, self.images = set(), [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -32,6 +33,8 @@ class Page(HTMLParser):
         self.references += [given[name] for name in ("href", "src") if given.get(name)]
         if tag == "img":
             self.images.append(given)
+        if tag == "h1":
+            self.headings.append("")
 
     def handle_endtag(self, tag):
         while tag in self.open and self.open.pop() != tag:
@@ -40,6 +43,8 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] == "title":
             self.title += data
+        if "h1" in self.open:
+            self.headings[-1] += data
         if "script" not in self.open and "style" not in self.open:
             self.text.append(data)
 
@@ -62,6 +67,7 @@ def test_every_source_has_a_page_with_a_title(site):
     assert sources == set(site) - {"404.html"}
     for name, page in site.items():
         assert page.title.strip(), name
+        assert len([heading for heading in page.headings if heading.strip()]) == 1, name
 
 
 def test_no_include_is_unexpanded(site):
