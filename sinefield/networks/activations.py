@@ -41,13 +41,14 @@ def register_activation(
         omega_from_signal: Whether ω of the first layer is chosen by the spectrum of the signal, where it is not given.
 
     >>> from dataclasses import dataclass
+    >>> import torch
     >>> @register_activation("cubic", learning_rate=1e-3)
     ... @dataclass(frozen=True)
     ... class Cubic(Pointwise):
     ...     def derivatives(self, v, order):
     ...         return (v**3, 3 * v**2, 6 * v, torch.full_like(v, 6.0), *[0 * v] * (order - 3))[: order + 1]
-    >>> ACTIVATIONS["cubic"](2, 1, width=8, depth=1)
-    CubicNet(in_dim=2, out_dim=1, width=8, depth=1)
+    >>> ACTIVATIONS["cubic"](2, 1, width=8, depth=1)(torch.zeros(5, 2)).shape
+    torch.Size([5, 1])
     >>> ACTIVATIONS.remove("cubic")
     """
 

@@ -55,11 +55,13 @@ def minimize(
     Raises:
         InputError: An unknown optimizer, or what `sinefield.fit` raises.
 
+    >>> import torch
     >>> import sinefield as sf
+    >>> _ = torch.manual_seed(0)
     >>> domain = sf.domain.box((0.0,), (1.0,))
     >>> points = sf.sampling.uniform(domain, 64)
     >>> slope = sf.Constraint("slope", points, lambda jet, batch: jet.gradient[:, 0] - 2, order=1)
-    >>> state = minimize(sf.OnDomain(sf.Siren(1, 1, width=16, depth=1), domain), [slope], steps=30)
+    >>> state = minimize(sf.OnDomain(sf.Siren(1, 1, width=16, depth=1), domain), [slope], steps=100)
     >>> state.best_error < 1e-3, state.stopped
     (True, 'steps')
     """

@@ -129,7 +129,7 @@ def test_a_domain_and_a_field_count_in_the_users_units():
     over = OnDomain(siren, domain)
     assert_close(derivative(over, 0, 1, 1)(x), nested(over, x, (0, 1, 1)))
     signal = from_array(10 + 4 * np.random.default_rng(0).standard_normal((20, 30)), step=(0.5, 2.0))
-    field, x = Field(siren, signal.header, {}), points(9, 2) * torch.tensor([5.0, 30.0]) + torch.tensor([5.0, 30.0])
+    field, x = Field(siren, signal.header), points(9, 2) * torch.tensor([5.0, 30.0]) + torch.tensor([5.0, 30.0])
     assert_close(derivative(field, 1)(x), field.gradient(x)[..., 1])
     assert_close(derivative(field, 0, 0)(x) + derivative(field, 1, 1)(x), field.laplacian(x))
     assert_close(propagate(derivative(field, 0), x, 1).gradient[..., 1], nested(field, x, (0, 1)))
