@@ -74,7 +74,7 @@ def use(python: Path, folder: Path) -> None:
         "Image.fromarray(np.uint8(127 + 100 * np.sin(x / 9) * np.cos(y / 7))).save('photo.jpg')"
     )
     run(python, "-c", make, cwd=folder)
-    command = [python, "-m", "sinefield"]
+    command = [str(python), "-m", "sinefield"]
     print(run(*command, "--version", cwd=folder).strip())
     run(*command, "fit", "photo.jpg", "--size", "64", "--steps", "50", "--width", "32", "--quiet", cwd=folder)
     run(*command, "render", "photo.safetensors", "-o", "big.png", "--scale", "2", "--quiet", cwd=folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -164,7 +164,7 @@ def draw_error(axes: Axes, header: Header, reference: Array, fitted: Array) -> N
     draw_scaled_map(axes, error, "Error (% of range)", "inferno", 0, robust_limit(error))
 
 
-def draw_row_color_bars(figure: Any, rows: Sequence[Any], images: Sequence[Any], labels: Sequence[str]) -> None:
+def draw_row_color_bars(figure: Any, rows: Iterable[Any], images: Sequence[Any], labels: Sequence[str]) -> None:
     """Draw a color bar beside each row of axes; a row without an image gets an empty space of the same width."""
     for row, image, label in zip(rows, images, labels, strict=True):
         shown = next(each for each in images if each is not None) if image is None else image
