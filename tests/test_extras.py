@@ -125,7 +125,7 @@ def test_a_missing_package_is_one_line(results, snippet):
     assert results[snippet] == f"InputError: {message}"
 
 
-def test_a_file_that_is_no_picture_needs_no_package(results):
+def test_a_file_that_is_no_picture_is_not_reported_as_a_missing_package(results):
     assert results["read('text.png')"].startswith("InputError: text.png is no picture that can be read")
 
 

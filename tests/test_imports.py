@@ -56,7 +56,7 @@ def imported(path):
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_one_way(path):
+def test_imports_go_to_lower_layers_only(path):
     own = room(path)
     for other in (name.split(".")[1] for name in imported(path)):
         if other != "__version__":
@@ -141,7 +141,7 @@ def test_info_loads_no_torch(tmp_path):
     assert not loaded(f"from sinefield.cli.main import run; assert run(['info', {str(path)!r}]) == 0") & {"torch"}
 
 
-def test_every_public_name_is_there_and_documented():
+def test_every_public_name_exists_and_is_documented():
     for name in sinefield.__all__:
         assert getattr(sinefield, name).__doc__, name
     assert {"fit", "Field", "__version__"} <= set(dir(sinefield))

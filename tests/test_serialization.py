@@ -35,7 +35,7 @@ def test_a_field_gives_the_same_values(name, expected):
     assert np.allclose(sf.load(FILES / f"{name}.safetensors")(POINTS).numpy(), expected[name], atol=1e-6)
 
 
-def test_a_field_keeps_how_it_was_made():
+def test_a_field_keeps_the_settings_of_its_fit():
     info = sf.load(FILES / "field.safetensors").info
     assert (info.source, info.steps, info.best_step, info.stopped, info.parameters) == ("ramp", 30, 30, "steps", 337)
     assert info.settings == {"recipe": "default", "activation": "sine", "seed": 0, "holdout": 0.1, "omega": 2.0}

@@ -24,7 +24,7 @@ def field(tmp_path_factory):
     return path
 
 
-def test_fit_says_what_it_reached(tmp_path):
+def test_fit_prints_the_quality(tmp_path):
     made = report("fit", "coffee", *SMALL, "--steps", "40", "--holdout", "0.25", cwd=tmp_path)
     assert {"psnr_db", "ssim", "seconds", "steps", "parameters", "file", "psnr_holdout_db"} <= made.keys()
     assert made["steps"] == 40
@@ -32,7 +32,7 @@ def test_fit_says_what_it_reached(tmp_path):
     assert made["file"] == "coffee.safetensors"
 
 
-def test_json_is_all_there_is_on_stdout(tmp_path):
+def test_json_is_the_only_output_on_stdout(tmp_path):
     done = run("fit", "camera", *SMALL, "--steps", "5", "--json", cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1
     quiet = run("fit", "camera", *SMALL, "--steps", "5", "--quiet", cwd=tmp_path)
@@ -49,7 +49,7 @@ def test_the_report_holds_every_picture(tmp_path):
         assert min(sheet.size) > 800
 
 
-def test_render_writes_any_part_at_any_size(field, tmp_path):
+def test_render_writes_any_crop_at_any_size(field, tmp_path):
     for options, size in (
         (["--size", "50"], (50, 50)),
         (["--size", "30x20"], (30, 20)),
@@ -70,7 +70,7 @@ def test_render_writes_any_part_at_any_size(field, tmp_path):
     assert np.load(part).dtype == np.float32
 
 
-def test_info_says_what_a_field_is(field):
+def test_info_describes_a_field(field):
     said = report("info", field)
     assert (said["activation"], said["width"], said["depth"], said["omega_first"]) == ("sine", 24, 1, 9.09)
     assert [(axis["name"], axis["unit"], axis["samples"]) for axis in said["axes"]] == [
@@ -138,7 +138,7 @@ def test_help_names_every_activation():
         (["poisson", "camera", "--stencil", "magic"], "stencil"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(tmp_path, field, arguments, says):
+def test_invalid_input_is_one_line_on_stderr(tmp_path, field, arguments, says):
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "folder.safetensors").mkdir()
@@ -155,7 +155,7 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, field, arguments, say
     assert [path for path in left if path.parts[-2:] != ("out", "compare")] == []
 
 
-def test_pipes_long_names_and_odd_names(tmp_path, field):
+def test_pipes_long_names_and_unusual_names(tmp_path, field):
     os.mkfifo(tmp_path / "pipe")
     for arguments in (["info", "pipe"], ["fit", "pipe"], ["fit", "x" * 300 + ".png"], ["info", "x" * 300]):
         done = run(*arguments, cwd=tmp_path)
@@ -181,7 +181,7 @@ def test_pipes_long_names_and_odd_names(tmp_path, field):
         ["fit", "camera", "--omega", "inf"],
     ],
 )
-def test_what_is_far_too_large_is_refused_at_once(tmp_path, field, arguments):
+def test_sizes_beyond_the_memory_are_refused_before_the_fit(tmp_path, field, arguments):
     done = run(*[field if each == "FIELD" else each for each in arguments], cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -204,7 +204,7 @@ def wait_for(condition, process):
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_and_resumed_is_bit_for_bit_the_same(tmp_path):
+def test_a_killed_and_resumed_fit_has_the_same_weights(tmp_path):
     options = ("fit", "camera", "--size", "64", "--width", "64", "--steps", "200", "--quiet")
     assert run(*options, "-o", "whole.safetensors", cwd=tmp_path).returncode == 0
     interrupted = start(*options, "-o", "cut.safetensors", "--checkpoint", "state", cwd=tmp_path)
@@ -221,7 +221,7 @@ def test_killed_in_the_middle_and_resumed_is_bit_for_bit_the_same(tmp_path):
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "cut.npy"))
 
 
-def test_ctrl_c_keeps_what_was_reached(tmp_path):
+def test_ctrl_c_keeps_the_best_weights(tmp_path):
     process = start("fit", "camera", *SMALL, "--steps", "10000000", "--checkpoint", "state", "--json", cwd=tmp_path)
     wait_for((tmp_path / "state" / "state.safetensors").exists, process)
     process.send_signal(signal.SIGINT)
@@ -234,7 +234,7 @@ def test_ctrl_c_keeps_what_was_reached(tmp_path):
     assert report("info", tmp_path / "camera.safetensors")["psnr_db"] > 10
 
 
-def test_poisson_reconstructs_and_reports(tmp_path):
+def test_poisson_writes_a_field_and_a_report(tmp_path):
     made = report("poisson", "coffee", "--gray", *SMALL, "--steps", "30", "--report", tmp_path / "out", cwd=tmp_path)
     assert {"psnr_db", "gradient_psnr_db", "file", "report"} <= made.keys()
     with Image.open(made["report"]["render"]) as picture:

@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_a_sound_goes_in_and_comes_out(folder):
+def test_a_sound_is_fitted_and_rendered(folder):
     made = report("fit", "tone.wav", *TINY, "--report", "heard", cwd=folder)
     assert {"mse", "psnr_db", "seconds", "file"} <= made.keys()
     assert set(made["report"]) == {"render", "error", "sheet"}
@@ -53,7 +53,7 @@ def test_a_sound_goes_in_and_comes_out(folder):
     assert np.allclose(heard - error, soundfile.read(folder / "tone.wav")[0], atol=2e-4)
 
 
-def test_a_video_goes_in_and_comes_out(folder):
+def test_a_video_is_fitted_and_rendered(folder):
     made = report("fit", "film.mkv", *TINY, "--report", "seen", cwd=folder)
     assert len(made["psnr_frames_db"]) == 8
     assert made["psnr_mean_db"] == pytest.approx(np.mean(made["psnr_frames_db"]))
@@ -71,7 +71,7 @@ def test_a_video_goes_in_and_comes_out(folder):
     report("render", "film.safetensors", "-o", "dt.mp4", "--quantity", "dt", cwd=folder)
 
 
-def test_an_array_goes_in_and_comes_out(folder):
+def test_an_array_is_fitted_and_rendered(folder):
     made = report("fit", "volume.npy", *TINY, "--holdout", "0.2", "--report", "array", cwd=folder)
     assert made["psnr_holdout_db"] > 5
     report("render", "volume.safetensors", "-o", "finer.npy", "--scale", "2", cwd=folder)
@@ -79,7 +79,7 @@ def test_an_array_goes_in_and_comes_out(folder):
     assert report("fit", "two.npz", "--key", "b", *TINY, "-o", "b.safetensors", cwd=folder)["field"] == "b.safetensors"
 
 
-def test_a_table_goes_in_and_comes_out(folder):
+def test_a_table_is_fitted_and_rendered(folder):
     report("fit", "stations.csv", *TINY, "--steps", "200", "--report", "table", cwd=folder)
     said = report("info", "stations.safetensors", cwd=folder)
     assert [axis["name"] for axis in said["axes"]] == ["lon", "lat"]
@@ -94,7 +94,7 @@ def test_a_table_goes_in_and_comes_out(folder):
         assert float(rows[0].split(",")[2]) == pytest.approx({"value": 0.2, "gradient": 0.5}[quantity], abs=0.05)
 
 
-def test_a_warm_start_is_ahead(folder):
+def test_a_warm_start_has_a_smaller_error(folder):
     signal = sf.read(folder / "tone.wav")
     first = sf.fit(signal, width=32, depth=1, steps=300)
     again = sf.fit(signal, like=first, steps=20)
@@ -130,7 +130,7 @@ def test_a_warm_start_is_ahead(folder):
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
 )
-def test_what_cannot_be_done_is_said_in_one_line(folder, arguments, says):
+def test_invalid_input_is_one_line_on_stderr(folder, arguments, says):
     (folder / "silent.mp4").touch()
     (folder / "cut.mkv").write_bytes((folder / "film.mkv").read_bytes()[:300])
     (folder / "text.csv").write_text("a,b\n1,2\nhot,3\n")

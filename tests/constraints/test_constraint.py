@@ -48,7 +48,7 @@ def test_boundary_points_lie_on_the_faces_by_area_with_outward_normals():
     assert np.allclose(shares, areas / areas.sum(), atol=0.02)
 
 
-def test_grid_and_surface_give_what_they_were_given():
+def test_grid_and_surface_return_the_given_points():
     assert grid(box((0,), (4,)), (4,))(9).x[:, 0].tolist() == [0.5, 1.5, 2.5, 3.5]
     points = np.random.default_rng(0).normal(size=(50, 3))
     batch = surface(points, 2 * points, 20, seed=1)(4)

@@ -66,7 +66,7 @@ def test_a_tensor_keeps_its_graph(field):
     assert torch.allclose(x.grad, field.gradient(x.detach()).sum(1), rtol=1e-4)
 
 
-def test_chunks_do_not_change_what_is_evaluated(field, monkeypatch):
+def test_results_do_not_depend_on_the_size_of_chunks(field, monkeypatch):
     from sinefield.parallel import WorkerPool
 
     whole = field.render(scale=2, quantity="gradient")
@@ -83,7 +83,7 @@ def test_chunks_do_not_change_what_is_evaluated(field, monkeypatch):
     assert [len(chunk) for chunk in chunks] == [7, 7, 1]
 
 
-def test_repr_says_what_a_field_is(field):
+def test_repr_describes_a_field(field):
     lines = repr(field).splitlines()
     channels = ", ".join(field.header.channels) or "value"
     assert lines[0] == f"Field(wave, array, {field.info.quality['psnr_db']:.1f} dB"
@@ -100,7 +100,7 @@ def test_progress_of_a_rendering_ends_at_one(field):
     assert [each.done for each in seen] == sorted(each.done for each in seen)
 
 
-def test_what_cannot_be_evaluated_is_refused(field):
+def test_invalid_coordinates_are_refused(field):
     with pytest.raises(InputError, match=r"coordinates have the shape \(…, 2\), in the order \(t, x\); found \(4, 3\)"):
         field.at(np.zeros((4, 3)))
     with pytest.raises(InputError, match="no quantity 'curl'; choose from value, gradient, laplacian"):

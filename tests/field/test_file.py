@@ -30,7 +30,7 @@ def data(field, tmp_path_factory):
     return path.read_bytes()
 
 
-def test_a_field_comes_back_as_it_was(field, tmp_path):
+def test_a_saved_field_is_read_unchanged(field, tmp_path):
     field.save(path := tmp_path / "a.safetensors")
     back = sf.load(path)
     x = torch.rand(50, 2) * 10
@@ -43,7 +43,7 @@ def test_a_field_comes_back_as_it_was(field, tmp_path):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_network_comes_back(name, tmp_path):
+def test_every_network_is_saved_and_read(name, tmp_path):
     field = sf.fit(np.random.default_rng(0).random((8, 9)), activation=name, width=10, depth=1, steps=2)
     field.save(path := tmp_path / "a.safetensors")
     assert np.array_equal(sf.load(path).render(), field.render())
@@ -146,7 +146,7 @@ def test_another_version_is_refused(tmp_path, field, monkeypatch):
         sf.load(path)
 
 
-def test_tensors_of_others_are_refused(tmp_path):
+def test_tensors_of_other_networks_are_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="not written by sinefield"):
         sf.load(tmp_path / "other.safetensors")

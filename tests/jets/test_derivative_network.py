@@ -123,7 +123,7 @@ def test_the_jet_of_a_derivative(name, axes):
     assert propagate(slope, x, 1).laplacian is None
 
 
-def test_a_domain_and_a_field_count_in_the_users_units():
+def test_derivatives_of_a_domain_and_a_field_are_in_the_units_of_the_user():
     siren, x = network("sine", 2, 1), points(9, 2) * torch.tensor([3.0, 0.5]) + torch.tensor([100.0, -7.0])
     domain = Domain((97.0, -7.5), (103.0, -6.5), ("y", "x"), ("m", "m"), (3.0, 0.5))
     over = OnDomain(siren, domain)
@@ -158,7 +158,7 @@ def test_it_works_with_parameters_from_elsewhere():
         assert_close(mine, nested(other, x, (0, 1)))
 
 
-def test_weights_that_another_network_made_can_be_stacked():
+def test_generated_weights_can_be_stacked():
     x, weights = points(6, 2), torch.randn(3, 8, 2, generator=torch.Generator().manual_seed(0))
 
     def made(weight):
@@ -172,7 +172,7 @@ def test_weights_that_another_network_made_can_be_stacked():
 
 
 @pytest.mark.parametrize("axes", [(), (2,), (-1,), (0, 5)])
-def test_an_axis_that_is_not_there_is_refused(axes):
+def test_an_axis_out_of_range_is_refused(axes):
     with pytest.raises(InputError, match="axes must be one or more of 0 … 1"):
         derivative(network("sine", 2, 1), *axes)
     with pytest.raises(InputError, match="axes"):
@@ -189,6 +189,6 @@ def test_whole_numbers_are_refused():
         derivative(network("sine", 2, 1), 0)(torch.zeros(3, 2, dtype=torch.int64))
 
 
-def test_it_says_its_axes():
+def test_repr_names_the_axes():
     assert "axes=(0, 1)" in repr(derivative(network("sine", 2, 1), 1, 0))
     assert isinstance(derivative(network("sine", 2, 1), 0), Derivative)

@@ -71,7 +71,7 @@ def test_every_activation(scheme, name):
 
 @pytest.mark.parametrize("order", [0, 1, 2])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_propagate_picks_one_that_is_exact(name, order):
+def test_propagate_chooses_an_exact_implementation(name, order):
     field, x = field_and_points(name, 17, 2, 1, torch.float64)
     jet, truth = propagate(field, x, order), autograd.propagate(field, x, order)
     for part, expected in zip(jet[: order + 1], truth[: order + 1], strict=True):
@@ -90,7 +90,7 @@ class Made(Network):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
-def test_weights_that_another_network_made(order):
+def test_generated_weights(order):
     """Layers from tensors that depend on a parameter, batched by vmap: each row is as it is alone."""
     torch.manual_seed(0)
     weights = [torch.randn(3, *shape, dtype=torch.float64) / 5 for shape in ((8, 2), (8, 8), (1, 8))]

@@ -19,7 +19,7 @@ def _double():
     torch.set_default_dtype(torch.float32)
 
 
-def test_of_a_flow_whose_derivatives_are_known():
+def test_operators_of_a_flow_with_known_derivatives():
     x = points(9, 3)
     a, b, c = x.unbind(-1)
     flow = autograd.propagate(lambda x: torch.stack([x[:, 1] ** 2, x[:, 0] * x[:, 2], x[:, 0] ** 3], -1), x, 2)
@@ -96,7 +96,7 @@ def test_the_biharmonic_trains():
 
 
 @pytest.mark.parametrize("operator", [gradient, jacobian, divergence, curl, laplacian, hessian])
-def test_a_jet_that_lacks_it_is_refused(operator):
+def test_a_jet_of_a_lower_order_is_refused(operator):
     with pytest.raises(InputError, match=f"{operator.__name__} needs .* propagate with order"):
         operator(propagate(network("sine", 2, 2), points(3, 2), 0))
 
@@ -109,6 +109,6 @@ def test_a_laplacian_alone_is_no_hessian():
 @pytest.mark.parametrize(
     ("operator", "d", "c"), [(gradient, 2, 2), (divergence, 2, 3), (curl, 3, 2), (curl, 4, 4), (curl, 1, 1)]
 )
-def test_dimensions_that_do_not_fit_are_refused(operator, d, c):
+def test_incompatible_dimensions_are_refused(operator, d, c):
     with pytest.raises(InputError, match=f"{operator.__name__} needs"):
         operator(propagate(network("sine", d, c), points(3, d), 1))

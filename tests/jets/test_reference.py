@@ -106,7 +106,7 @@ def test_relu_has_no_laplacian():
     assert propagate(network("relu", 2, 1), points(10, 2), 2).laplacian.abs().max() == 0
 
 
-def test_propagate_returns_what_was_asked():
+def test_propagate_returns_the_requested_order():
     field, x = network("sine", 3, 2), points(5, 3)
     assert propagate(field, x, 0)[1:] == (None, None, None)
     assert propagate(field, x, 1).laplacian is None
@@ -116,7 +116,7 @@ def test_propagate_returns_what_was_asked():
 
 
 @pytest.mark.parametrize(("order", "hessian"), [(3, False), (-1, False), (1, True)])
-def test_an_order_that_is_not_there_is_refused(order, hessian):
+def test_an_unsupported_order_is_refused(order, hessian):
     with pytest.raises(InputError, match="order"):
         propagate(network("sine", 2, 1), points(3, 2), order, hessian=hessian)
 

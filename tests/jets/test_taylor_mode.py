@@ -128,7 +128,7 @@ def test_float32_is_close_to_float64():
         assert_close(mine.double(), true, 1e-3)
 
 
-def test_weights_that_another_network_made_can_be_stacked():
+def test_generated_weights_can_be_stacked():
     def made(weights, x):
         first, second = weights
         return taylor(Given(Affine(*first), Sine(5.0), Affine(*second)), x, torch.tensor([1.0, 2.0]), 4)
@@ -149,7 +149,7 @@ def test_weights_that_another_network_made_can_be_stacked():
     ("direction", "order", "message"),
     [(torch.ones(2), -1, "order"), (torch.ones(3), 2, "direction"), (torch.ones(1, 2), 2, "direction")],
 )
-def test_what_cannot_be_is_refused(direction, order, message):
+def test_invalid_arguments_are_refused(direction, order, message):
     with pytest.raises(InputError, match=message):
         taylor(network("sine", 2, 1), points(3, 2), direction, order)
 

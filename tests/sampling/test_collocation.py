@@ -141,7 +141,7 @@ def test_normals_are_outward_and_of_unit_length_on_an_ellipse():
     assert torch.allclose(batch.normal, outward / outward.norm(dim=1, keepdim=True), atol=1e-12)
 
 
-def test_a_region_with_next_to_nothing_in_its_box_is_refused_in_one_line():
+def test_a_region_that_is_nearly_empty_is_refused():
     nothing = Region(box((-1, -1), (1, 1)), lambda x: x.norm(dim=1) + 1)
     for sampler in (uniform, sobol, boundary):
         with pytest.raises(sf.InputError, match=r"points of the region or its boundary.*use a box that") as found:
@@ -172,7 +172,7 @@ def test_a_window_grows_to_the_whole_and_never_beyond():
     assert 0.95 < late.max() <= 1
 
 
-def test_what_grows_keeps_the_rest_of_its_batch_and_leaves_that_of_others():
+def test_time_marching_changes_only_the_time_of_its_own_batch():
     batch = Batch(torch.rand(4, 2), torch.rand(4, 1), torch.rand(4, 1), torch.rand(4, 2))
     before = batch.x.clone()
     grown = time_marching(lambda step: batch, 0, 0.0, 10)(3)
@@ -180,7 +180,7 @@ def test_what_grows_keeps_the_rest_of_its_batch_and_leaves_that_of_others():
     assert torch.equal(batch.x, before)
 
 
-def test_a_held_batch_stays_for_so_many_steps():
+def test_repeat_batch_repeats_a_batch_for_a_number_of_steps():
     seen = [repeat_batch(uniform(DISC, 16), 5)(step).x for step in range(15)]
     kept = [uniform(DISC, 16)(k).x for k in range(3)]
     assert all(torch.equal(x, kept[step // 5]) for step, x in enumerate(seen))
@@ -228,7 +228,7 @@ def test_more_points_are_drawn_where_a_residual_is_large():
     assert calls == [500] * 20
 
 
-def test_where_a_residual_is_even_or_zero_so_are_the_points():
+def test_points_are_uniform_where_a_residual_is_constant_or_zero():
     siren = sf.Siren(2, 2, width=4, depth=0).double()
     for height in (1.0, 0.0):
         constraint = Constraint("even", uniform(UNIT, 500), lambda jet, batch, h=height: 0 * jet.value + h)
@@ -236,7 +236,7 @@ def test_where_a_residual_is_even_or_zero_so_are_the_points():
         assert all(kstest(x[:, axis], "uniform").pvalue > 1e-3 for axis in (0, 1))
 
 
-def test_a_residual_is_looked_at_anew_every_few_steps_as_the_function_then_is():
+def test_residuals_are_evaluated_periodically_with_the_current_function():
     siren = sf.Siren(2, 1, width=4, depth=0).double()
     calls = []
 

@@ -31,7 +31,7 @@ def test_a_wav_is_read_as_scipy_reads_it(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "error"), [("wav", 1e-4), ("flac", 1e-4), ("aiff", 1e-4), ("ogg", 0.1), ("mp3", 0.1)]
 )
-def test_what_is_written_is_read_again(tmp_path, suffix, error):
+def test_written_files_are_read_back(tmp_path, suffix, error):
     signal = from_waveform(np.stack([tone(16000), tone(16000, pitch=300)], axis=1).astype(np.float32), 16000)
     path = tmp_path / f"sound.{suffix}"
     write_audio(path, iter(np.array_split(signal.values, 7)), 16000, signal.header)
@@ -85,7 +85,7 @@ def test_a_crop_is_in_seconds():
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all", bytes(1000)])
-def test_what_is_no_sound_is_refused(tmp_path, content):
+def test_files_that_are_no_sounds_are_refused(tmp_path, content):
     path = tmp_path / "sound.wav"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"sound\.wav (is empty|holds no sound)"):
@@ -103,14 +103,14 @@ def test_a_sound_without_samples_or_with_nan_is_refused(tmp_path):
         read_audio(tmp_path / "nothing.wav")
 
 
-def test_a_rate_that_a_format_cannot_hold_is_said_and_nothing_is_left(tmp_path):
+def test_a_rate_that_a_format_cannot_hold_is_an_error_without_a_file(tmp_path):
     signal = from_waveform(tone().astype(np.float32)[:, None], 8000)
     with pytest.raises(InputError, match=r"12,345 samples a second in 1 channels .* try \.wav"):
         write_audio(tmp_path / "sound.mp3", iter([signal.values]), 12345, signal.header)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sound_that_is_cut_short_is_read_as_far_as_it_goes(tmp_path):
+def test_a_truncated_sound_is_read_up_to_the_end_of_its_data(tmp_path):
     path = tmp_path / "cut.wav"
     soundfile.write(path, tone(), 8000)
     path.write_bytes(path.read_bytes()[:2044])

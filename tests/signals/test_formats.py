@@ -130,7 +130,7 @@ def test_the_suffix_selects_the_format(name, expected):
 
 
 @pytest.mark.parametrize("name", [".png", "a.pdf", "a.eps", "a.h5"])
-def test_what_is_not_decoded_has_no_format(name):
+def test_files_without_a_decoder_have_no_format(name):
     if name == ".png":  # a hidden file without a suffix
         assert format_of(name).name == "image"
     else:

@@ -25,7 +25,7 @@ def bytes16(*shape):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_eight_bits_come_back_exactly(tmp_path, mode, suffix):
+def test_eight_bits_are_written_and_read_exactly(tmp_path, mode, suffix):
     if suffix == ".webp" and mode in ("L", "LA"):
         pytest.skip("WebP has colours only")
     values = bytes8(9, 14, len(mode))
@@ -43,7 +43,7 @@ def test_eight_bits_come_back_exactly(tmp_path, mode, suffix):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("bands", [1, 2, 3, 4])
-def test_sixteen_bits_come_back_exactly(tmp_path, bands, suffix):
+def test_sixteen_bits_are_written_and_read_exactly(tmp_path, bands, suffix):
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[bands]
     values = bytes16(8, 11, bands)
     signal = from_pixels(values, mode)
@@ -73,7 +73,7 @@ def test_floats_keep_their_numbers_and_their_range(tmp_path):
     assert signal.header.range == [(values.min(), values.max())]
 
 
-def test_palette_and_bilevel_come_as_what_they_show(tmp_path):
+def test_palette_and_bilevel_pictures_have_their_displayed_values(tmp_path):
     colors = Image.fromarray(bytes8(12, 12, 3)).quantize(16)
     colors.save(tmp_path / "p.png")
     assert np.array_equal(read_image(tmp_path / "p.png").values, np.asarray(colors.convert("RGB")))
@@ -137,7 +137,7 @@ def test_resizing_keeps_proportions_and_agrees_with_pillow():
     assert resize(from_pixels(values, "RGB"), (7, 5)).values.shape == (7, 5, 3)
 
 
-def test_every_sample_is_there():
+def test_every_sample_is_read():
     for name in SAMPLES:
         assert sample_path(name).exists(), name
         assert read_image(name).header.kind == "image"

@@ -29,7 +29,7 @@ def agrees(signal, array):
     return np.array_equal(values, np.reshape(there, values.shape))
 
 
-def test_a_regular_array_is_a_grid_whichever_way_it_runs():
+def test_an_array_with_descending_coordinates_is_a_grid():
     signal = from_xarray(grid())
     header = signal.header
     assert (header.kind, header.shape, header.dtype, header.channels) == ("array", (3, 4), "float32", ())
@@ -67,7 +67,7 @@ def test_times_are_seconds_and_indices_are_samples():
     assert from_xarray(waits).header.domain.centers((3, 4))[0] == pytest.approx([0, 60, 120])
 
 
-def test_what_cannot_be_used_is_refused():
+def test_invalid_arguments_are_refused():
     for array, options, says in (
         (grid().to_dataset(), {}, "choose one variable"),
         (grid(), {"channel_dim": "band"}, "no dimension 'band'; the array has lat, lon"),
@@ -80,7 +80,7 @@ def test_what_cannot_be_used_is_refused():
             from_xarray(array, **options)
 
 
-def test_labels_come_back():
+def test_labels_are_kept():
     signal = from_xarray(grid())
     array = to_data_array(signal.samples, signal.header.domain, signal.header.shape, signal.header)
     assert array.dims == ("lat", "lon")
@@ -103,14 +103,14 @@ def test_channels_and_gradients_are_dimensions():
     assert slope.sel(along="x", channel="c0")[0, 0] == 1
 
 
-def test_without_xarray_it_says_what_to_install(monkeypatch):
+def test_a_missing_xarray_is_named_with_its_extra(monkeypatch):
     array = grid()
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(InputError, match=r"pip install 'sinefield\[xarray\]'"):
         from_xarray(array)
 
 
-def test_a_field_comes_back_as_it_went_in():
+def test_a_field_of_an_xarray_has_its_coordinates():
     t = np.arange(12) / 4
     array = xarray.DataArray(
         np.outer(np.sin(t), np.arange(5.0)),

@@ -89,7 +89,7 @@ def test_a_large_tiff_is_turned_upright_on_disk(tmp_path, monkeypatch, orientati
 @pytest.mark.usefixtures("small_is_large")
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_where_zero_is_white_it_is_turned_round(tmp_path, dtype, compression):
+def test_pictures_in_which_zero_is_white_are_inverted(tmp_path, dtype, compression):
     values = numbers((60, 90), dtype)
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite", compression=compression)
     signal = read_image(tmp_path / "a.tif")
@@ -114,7 +114,7 @@ def test_half_floats_inks_and_jpeg(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_colours_that_are_looked_up_go_the_usual_way(tmp_path):
+def test_palette_images_are_converted_by_their_palette(tmp_path):
     colors = Image.fromarray(numbers((60, 90, 3), "uint8")).quantize(16)
     colors.save(tmp_path / "p.tif")
     assert np.array_equal(read_image(tmp_path / "p.tif").values, np.asarray(colors.convert("RGB")))
@@ -148,7 +148,7 @@ def test_damage_to_a_large_tiff_never_escapes(tmp_path, seed):
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_what_does_not_fit_the_disk_is_refused(tmp_path, monkeypatch):
+def test_output_beyond_the_free_disk_space_is_refused(tmp_path, monkeypatch):
     tifffile.imwrite(path := tmp_path / "a.tif", numbers((100, 130), "uint16"), compression="zlib")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: namedtuple("Usage", "free")(20_000))
     with pytest.raises(InputError, match="TMPDIR"):
@@ -159,7 +159,7 @@ def test_what_does_not_fit_the_disk_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_what_is_packed_too_well_is_refused(tmp_path):
+def test_compressed_files_that_expand_beyond_the_memory_are_refused(tmp_path):
     blank = (np.zeros((4096, 4096), np.uint8) for _ in range(4))
     packing = {"compression": "zstd", "compressionargs": {"level": 19}}
     tifffile.imwrite(
@@ -206,7 +206,7 @@ def test_a_png_is_gathered_up_to_a_limit(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(17, 23), (90, 31), (200, 300), (1, 5)])
-def test_a_picture_is_resized_in_blocks_as_it_is_whole(monkeypatch, size):
+def test_resizing_in_blocks_equals_resizing_the_picture(monkeypatch, size):
     signal = from_pixels(numbers((90, 70, 3), "float32"), "RGB")
     whole = resize(signal, size).values
     monkeypatch.setattr(image, "_BLOCK_SIZE", 2000)

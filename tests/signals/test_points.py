@@ -26,7 +26,7 @@ def table(folder, text, name="t.csv"):
 # arrays
 
 
-def test_places_and_values_are_kept():
+def test_coordinates_and_values_are_kept():
     values = RANDOM.standard_normal((50, 2)).astype(np.float32)
     signal = from_points(PLACES, values, axes=("t", "y", "x"), units=("s", "m", "m"), name="rain")
     x, found = signal.at(np.array([3, 7]))
@@ -94,7 +94,7 @@ def test_a_table_that_was_written_is_read_back(tmp_path, name):
     assert (signal.header.domain.axes, signal.header.channels) == (("t", "y", "x", "u"), ("v",))
 
 
-def test_a_table_is_written_whole_or_not_at_all(tmp_path):
+def test_an_interrupted_table_leaves_no_file(tmp_path):
     path, coords = table(tmp_path, "before"), np.zeros((3, 1))
     for pieces in ([np.zeros(2)], [np.zeros(2), np.zeros(2)], [np.zeros((3, 2))]):
         with pytest.raises(InputError, match="points"):
@@ -222,7 +222,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("waves", "count"), [((7,), 1000), ((2, 1), 4000), ((1, 0.5, 1), 20_000)])
-def test_the_pace_of_a_sinusoid_is_its_frequency(waves, count):
+def test_the_characteristic_frequency_of_a_sinusoid_is_its_frequency(waves, count):
     wave = 2 * np.pi * np.array(waves)
     x = np.random.default_rng(1).random((count, len(wave)))
     stretch, origin = np.arange(1, len(wave) + 1) * 10.0, 1e9
@@ -230,7 +230,7 @@ def test_the_pace_of_a_sinusoid_is_its_frequency(waves, count):
     assert characteristic_frequency(signal) * stretch == pytest.approx(wave, rel=0.1)
 
 
-def test_scattered_and_regular_samples_have_one_pace():
+def test_scattered_and_regular_samples_have_equal_characteristic_frequencies():
     x = np.arange(2000) * 0.01
     wave = np.stack([np.sin(8 * x), np.cos(8 * x)], -1)
     regular = characteristic_frequency(from_array(wave, channel_axis=-1, step=(0.01,)))
@@ -238,7 +238,7 @@ def test_scattered_and_regular_samples_have_one_pace():
     assert characteristic_frequency(from_points(x[mixed], wave[mixed])) == pytest.approx(regular, rel=0.05)
 
 
-def test_the_pace_of_what_is_degenerate():
+def test_the_characteristic_frequency_of_degenerate_samples():
     x = np.random.default_rng(2).random((300, 2))
     wave = np.sin(x @ (9, 4))
     once, often = from_points(x, wave), from_points(np.tile(x, (40, 1)), np.tile(wave, 40))
@@ -273,7 +273,7 @@ def test_a_field_through_points_is_close_between_them(tmp_path):
     assert np.array_equal(again(fresh), field(fresh))
 
 
-def test_noise_does_not_quicken_the_pace():
+def test_noise_does_not_raise_the_characteristic_frequency():
     random = np.random.default_rng(0)
     coords, waves = random.random((20_000, 2)), 2 * np.pi * np.array([3, 1])
     for noise in (0.0, 0.05, 0.2):

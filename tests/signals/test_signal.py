@@ -75,13 +75,13 @@ def test_a_pass_takes_every_sample_once_and_depends_on_the_step_alone():
     assert not np.array_equal(random_batches(signal, 10, seed=4)(0).x, sampler(0).x)
 
 
-def test_a_batch_as_large_as_the_signal_is_all_of_it_in_order():
+def test_a_batch_of_the_size_of_the_signal_is_the_signal_in_order():
     signal = sf.from_array(np.arange(7.0))
     for size in (None, 7, 100):
         assert random_batches(signal, size)(5).x[:, 0].tolist() == list(range(7))
 
 
-def test_what_is_held_out_is_never_seen():
+def test_held_out_samples_are_never_drawn():
     signal = sf.from_array(np.arange(60.0))
     seen, unseen = split_holdout(signal, 0.25, seed=1)
     assert sorted([*seen[:], *unseen[:]]) == list(range(60))

@@ -48,7 +48,7 @@ def test_channels_are_kept_apart():
     assert np.allclose(slope[INNER], [1, 0, 0, 1, 1, 1])
 
 
-def test_line_integrals_give_the_differences_back():
+def test_line_integrals_equal_the_differences():
     values = np.sin(Y) + np.cos(2 * X)
     integrals = line_integrals(estimate_gradient(signal(values), "fourth"), 2)
     for axis in (0, 1):

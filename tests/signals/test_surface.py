@@ -17,7 +17,7 @@ def ball(level=3, radius=1.0, at=(0.0, 0.0, 0.0)):
 
 
 @pytest.mark.parametrize("suffix", ["ply", "obj", "stl", "off", "glb"])
-def test_a_mesh_comes_back_from_every_format(tmp_path, suffix):
+def test_a_mesh_is_written_and_read_in_every_format(tmp_path, suffix):
     mesh = ball(2, radius=2.0, at=(5, 0, -3))
     write_mesh(tmp_path / f"ball.{suffix}", mesh._replace(normals=(mesh.vertices - (5, 0, -3)) / 2))
     surface = read_surface(tmp_path / f"ball.{suffix}", points=500)
@@ -91,12 +91,12 @@ def test_doubled_points_are_left_out_and_zero_normals_kept():
         ([["a", "b", "c"]] * 4, None, "real numbers"),
     ],
 )
-def test_what_is_no_cloud_is_refused(points, normals, match):
+def test_files_that_are_no_point_clouds_are_refused(points, normals, match):
     with pytest.raises(sf.InputError, match=match):
         sf.from_point_cloud(points, normals)
 
 
-def test_what_is_no_mesh_is_refused(tmp_path):
+def test_files_that_are_no_meshes_are_refused(tmp_path):
     with pytest.raises(sf.InputError, match="not there"):
         sf.from_mesh(np.eye(4, 3), [[0, 1, 7]])
     with pytest.raises(sf.InputError, match="no triangle with an area"):
@@ -154,7 +154,7 @@ def test_pieces_are_counted():
     assert (count_components(one), count_components(both)) == (1, 2)
 
 
-def test_the_flood_finds_what_is_inside_of_two_bodies_and_closes_gaps():
+def test_flood_fill_finds_the_inside_of_two_bodies_and_closes_gaps():
     made = trimesh.creation.torus(1.0, 0.4)
     points = trimesh.sample.sample_surface(made, 20_000, seed=0)[0]
     points = np.vstack([points, ball(4, 0.4, at=(0, 0, 2)).vertices])

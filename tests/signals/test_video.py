@@ -73,7 +73,7 @@ def on_disk(values):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
-def test_what_is_written_comes_back(tmp_path, suffix):
+def test_written_samples_are_read_back(tmp_path, suffix):
     values = moving()
     write(path := tmp_path / f"a{suffix}", values)
     back = read_video(path)
@@ -100,7 +100,7 @@ def test_frames_are_placed_in_seconds_and_pixels(tmp_path):
     assert on_disk(signal.values)
 
 
-def test_a_lossless_video_comes_exactly(tmp_path):
+def test_a_lossless_video_is_read_exactly(tmp_path):
     values = noise()
     encode(tmp_path / "a.mkv", values)
     assert np.array_equal(read_video(tmp_path / "a.mkv").values, values)
@@ -203,7 +203,7 @@ def test_a_gif_has_the_colours_of_each_frame(tmp_path):
 
 
 @pytest.mark.parametrize(("dtype", "low", "high"), [(np.float32, -2.0, 3.0), (np.uint16, 0.0, 65535.0)])
-def test_the_range_of_the_header_goes_to_eight_bits(tmp_path, dtype, low, high):
+def test_the_range_of_the_header_maps_to_eight_bits(tmp_path, dtype, low, high):
     values = moving()[..., 1:2]
     scaled = (low + values / 255 * (high - low)).astype(dtype)
     write(tmp_path / "a.mp4", scaled, header=header_of(scaled, low, high))
@@ -231,7 +231,7 @@ def test_a_folder_of_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "codec"), [(".mkv", "libx264"), (".webm", "libvpx-vp9"), (".avi", "libx264"), (".mkv", "ffv1")]
 )
-def test_of_a_video_that_is_cut_short_the_beginning_is_kept(tmp_path, suffix, codec):
+def test_a_truncated_video_is_read_up_to_the_end_of_its_data(tmp_path, suffix, codec):
     values = noise()
     encode(path := tmp_path / f"a{suffix}", values, codec, "bgr0" if codec == "ffv1" else "yuv420p")
     whole = read_video(path).values
@@ -405,7 +405,7 @@ def test_random_damage_never_escapes(tmp_path, seed):
         ("a", (2, 4, 4, 3), ".mp4, .mov"),
     ],
 )
-def test_what_a_video_cannot_hold_is_refused(tmp_path, name, shape, says):
+def test_frames_that_a_video_cannot_hold_are_refused(tmp_path, name, shape, says):
     header = header_of(np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match=says):
         check_video(tmp_path / name, header)
@@ -430,7 +430,7 @@ def test_a_suffix_is_written_or_refused(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(("suffix", "rate"), [(".gif", 120.0), (".mkv", 2000.0), (".mp4", 0.0), (".mp4", float("nan"))])
-def test_rates_that_a_format_cannot_tell_are_refused(tmp_path, suffix, rate):
+def test_rates_without_an_exact_representation_are_refused(tmp_path, suffix, rate):
     with pytest.raises(InputError, match="frames a second"):
         write(tmp_path / f"a{suffix}", moving(2), rate)
     assert list(tmp_path.iterdir()) == []
@@ -442,7 +442,7 @@ def test_frames_too_wide_for_a_codec_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_stood_there_survives_an_interruption(tmp_path):
+def test_an_existing_file_survives_an_interruption(tmp_path):
     write(path := tmp_path / "a.mp4", values := moving(3))
     before = path.read_bytes()
 
@@ -466,7 +466,7 @@ def test_regrouped_is_the_same_samples(lengths, count, rest):
     assert np.array_equal(np.concatenate([samples[:0], *groups]), samples)
 
 
-def test_regrouped_takes_no_more_than_it_gives():
+def test_regroup_reads_no_more_than_it_yields():
     taken = []
 
     def pieces():

@@ -70,7 +70,7 @@ def test_an_asymmetric_picture_tells_x_from_y():
         (np.full((5, 6), 3.0), None),
     ],
 )
-def test_arrays_of_any_dimension_and_type_come_back_in_kind(values, channel_axis):
+def test_arrays_of_any_dimension_and_type_are_rendered_in_their_type(values, channel_axis):
     field = sf.fit(values, channel_axis=channel_axis, width=32, depth=1, steps=20)
     expected = values if channel_axis is None else np.moveaxis(values, channel_axis, -1)
     back = field.render()
@@ -132,7 +132,7 @@ def test_values_far_from_zero_keep_their_digits():
         (torch.zeros(3, dtype=torch.bfloat16), "numbers"),
     ],
 )
-def test_arrays_that_would_mislead_are_refused(values, says):
+def test_ambiguous_arrays_are_refused(values, says):
     with pytest.raises(InputError, match=says):
         sf.fit(values, steps=1)
     assert sf.fit(torch.ones(4, requires_grad=True), width=8, steps=1).render().shape == (4,)
@@ -152,7 +152,7 @@ def test_an_infinite_quality_can_be_saved(tmp_path):
     assert sf.load(tmp_path / "a.safetensors").info.quality["psnr_db"] is None
 
 
-def test_an_interrupt_while_judging_loses_nothing(monkeypatch):
+def test_an_interruption_during_an_evaluation_loses_nothing(monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -162,7 +162,7 @@ def test_an_interrupt_while_judging_loses_nothing(monkeypatch):
     assert field.info.quality["psnr_db"] > 5
 
 
-def test_a_fit_that_is_as_exact_as_floats_are_goes_on():
+def test_a_fit_at_the_precision_of_floats_continues():
     ramp = np.arange(24.0)[:, None] + np.arange(24.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -181,7 +181,7 @@ def test_coordinates_of_the_wrong_shape_are_refused():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_learns(activation):
+def test_every_activation_lowers_the_error(activation):
     field = sf.fit(waves(16, 20), activation=activation, width=48, depth=2, steps=200)
     assert field.info.quality["psnr_db"] > 15
     assert field.info.parameters == sum(p.numel() for p in field.network.parameters())
@@ -223,7 +223,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(monkeypatch):
         assert torch.allclose(a, b, rtol=0, atol=1e-12)
 
 
-def test_stops_come_first_come_first_served():
+def test_a_fit_ends_at_the_first_criterion():
     assert sf.fit(waves(8, 9), width=8, depth=0, steps=7).info.stopped == "steps"
     assert sf.fit(waves(8, 9), width=8, depth=0, steps=10**6, seconds=0.2).info.stopped == "seconds"
     reached = sf.fit(waves(), width=64, depth=1, psnr=25)
@@ -231,7 +231,7 @@ def test_stops_come_first_come_first_served():
     assert reached.info.quality["psnr_db"] >= 25
 
 
-def test_held_out_samples_are_judged_apart():
+def test_held_out_samples_are_evaluated_separately():
     signal = from_pixels((waves() * 100 + 128).astype(np.uint8)[..., None], "L")
     reached = sf.fit(signal, width=64, depth=1, omega=10, steps=500, holdout=0.25).info.quality
     assert reached["psnr_holdout_db"] > 25
@@ -246,7 +246,7 @@ def test_the_same_seed_gives_the_same_field_and_another_seed_another():
     assert not np.array_equal(one, other)
 
 
-def test_a_fit_goes_on_bit_for_bit(tmp_path):
+def test_a_resumed_fit_has_the_same_weights(tmp_path):
     options = {"width": 32, "depth": 1, "holdout": 0.1}
     whole = sf.fit(waves(), steps=200, **options)
     sf.fit(waves(), steps=100, checkpoint=tmp_path, **options)
@@ -257,14 +257,14 @@ def test_a_fit_goes_on_bit_for_bit(tmp_path):
     assert [h[2] for h in whole.info.history] == [h[2] for h in rest.info.history]
 
 
-def test_saving_on_the_way_changes_nothing(tmp_path, monkeypatch):
+def test_checkpoints_do_not_change_the_weights(tmp_path, monkeypatch):
     plain = sf.fit(waves(), steps=60, width=16)
     monkeypatch.setattr(loop, "SAVE_INTERVAL", 0.0)
     saved = sf.fit(waves(), steps=60, width=16, checkpoint=tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), saved.parameters(), strict=True))
 
 
-def test_a_state_is_neither_overwritten_nor_mixed_up(tmp_path):
+def test_a_checkpoint_is_neither_overwritten_nor_used_for_another_fit(tmp_path):
     sf.fit(waves(), steps=20, width=16, checkpoint=tmp_path)
     with pytest.raises(InputError, match="resume it, or use another"):
         sf.fit(waves(), steps=20, width=16, checkpoint=tmp_path)
@@ -288,7 +288,7 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch):
     assert info.best_step == info.history[int(np.argmin(errors))][0]
 
 
-def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
+def test_a_diverging_fit_returns_to_the_best_weights_with_smaller_steps():
     from sinefield.constraints.constraint import Constraint
     from sinefield.sampling.batch import Batch
     from sinefield.training.minimize import minimize
@@ -316,7 +316,7 @@ def test_an_explosion_goes_back_to_the_best_with_a_smaller_step_and_says_so():
     assert evaluate() == pytest.approx(state.best_error)
 
 
-def test_a_loss_that_is_never_finite_ends():
+def test_a_loss_that_is_never_finite_ends_the_fit():
     from sinefield.constraints.constraint import Constraint
     from sinefield.sampling.batch import Batch
     from sinefield.training.minimize import minimize
@@ -348,12 +348,12 @@ def test_a_loss_that_is_never_finite_ends():
         ({"device": "nonsense"}, "device"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options, says):
+def test_invalid_options_are_refused(options, says):
     with pytest.raises(InputError, match=says):
         sf.fit(waves(8, 8), **{"steps": 1, **options})
 
 
-def test_progress_hears_of_every_step():
+def test_progress_is_called_at_every_step():
     seen = []
     sf.fit(waves(8, 8), width=8, depth=0, steps=5, progress=seen.append)
     assert [each.step for each in seen] == [1, 2, 3, 4, 5]
@@ -361,7 +361,7 @@ def test_progress_hears_of_every_step():
     assert seen[-1].message.startswith("step 5  value ")
 
 
-def test_omega_is_the_signals_own():
+def test_omega_is_chosen_by_the_spectrum_of_the_signal():
     wave = np.sin(np.arange(3000) * 0.02)
     slow, fast = (natural_omega(sf.from_array(np.sin(np.arange(3000) * frequency)), 10**5) for frequency in (0.02, 0.1))
     assert slow == pytest.approx(0.02 * 1500, rel=0.15)  # radians on half the domain
@@ -374,7 +374,7 @@ def test_omega_is_the_signals_own():
     assert natural_omega(sf.from_array(np.full((5, 6), 2.0)), 10**5) == 2  # nothing to go by
 
 
-def test_the_first_layers_steps_follow_its_omega():
+def test_the_learning_rate_of_the_first_layer_falls_with_omega():
     for omega, share in ((30.0, 1.0), (600.0, 0.1)):
         optimizer = RECIPES["default"].make_optimizer(sf.Siren(1, 1, omega_first=omega))
         rest, first = (group["lr"] for group in optimizer.param_groups)
@@ -383,7 +383,7 @@ def test_the_first_layers_steps_follow_its_omega():
 
 
 @pytest.mark.slow
-def test_a_sound_sampled_far_above_its_pitch_is_learnt():
+def test_a_sound_sampled_far_above_its_pitch_is_fitted():
     """At an ω in the thousands steps as large as the other layers' turn phases at random, and nothing is learnt."""
     random, t = np.random.default_rng(0), np.arange(100_000)
     tones, swells = random.uniform(0.02, 0.15, 6), random.uniform(0.0002, 0.002, 6)
@@ -391,7 +391,7 @@ def test_a_sound_sampled_far_above_its_pitch_is_learnt():
     assert sf.fit(sum(parts), width=64, depth=2, steps=300).info.quality["psnr_db"] > 30
 
 
-def test_a_fit_that_has_learnt_nothing_begins_anew_with_smaller_steps(monkeypatch):
+def test_a_fit_without_improvement_restarts_with_smaller_steps(monkeypatch):
     monkeypatch.setitem(RECIPES, "rash", replace(RECIPES["default"], optimizer=OptimizerChoice(Soap, 3e-2, 400)))
     noise = np.random.default_rng(0).random((24, 24))
     with pytest.warns(UserWarning, match="restarting"):
@@ -411,7 +411,7 @@ def test_the_papers_recipe_for_sound_and_for_video():
     assert (plan.width, plan.batch_size(350_000), plan.steps) == (1024, 1330, 100_000)  # 38e-4 of them
 
 
-def test_many_samples_are_judged_by_some(monkeypatch):
+def test_large_signals_are_evaluated_at_a_subset(monkeypatch):
     signal = sf.from_array(waves())
     field = sf.fit(signal, width=16, depth=1, steps=30)
     exact = quality.quality(field, signal)
@@ -424,7 +424,7 @@ def test_many_samples_are_judged_by_some(monkeypatch):
     assert some["mse"] != exact["mse"]
 
 
-def test_one_derivative_is_a_part_of_the_gradient():
+def test_a_single_derivative_is_a_component_of_the_gradient():
     field = sf.fit(waves(), width=16, depth=1, steps=10)
     gradient = field.render(quantity="gradient")
     for k, axis in enumerate(field.header.domain.axes):

@@ -37,7 +37,7 @@ def integrated(gradient):
     return np.fft.ifft2(spectrum).real[: gradient.shape[0], : gradient.shape[1]]
 
 
-def test_the_gradient_gives_the_picture_back_at_its_own_scale():
+def test_a_picture_is_reconstructed_from_its_gradient_at_its_own_scale():
     signal = blobs()
     field = sf.reconstruct(signal, width=64, depth=2, omega=15, steps=500)
     assert field.info.quality["gradient_psnr_db"] > 35
@@ -50,21 +50,21 @@ def test_the_gradient_gives_the_picture_back_at_its_own_scale():
 
 
 @pytest.mark.slow
-def test_the_laplacian_is_learnt():
+def test_a_picture_is_reconstructed_from_its_laplacian():
     field = sf.reconstruct(blobs(), "laplacian", width=64, depth=2, omega=15, steps=800)
     assert field.info.quality["laplacian_psnr_db"] > 25
     assert "gradient_psnr_db" not in field.info.quality
 
 
 @pytest.mark.slow
-def test_colours_are_reconstructed_together():
+def test_color_channels_are_reconstructed_together():
     values = np.concatenate([blobs().values, blobs().values[::-1], 255 - blobs().values], -1)
     field = sf.reconstruct(from_pixels(values, "RGB"), width=64, depth=2, omega=15, steps=300)
     assert field.render().shape == (40, 56, 3)
     assert field.info.quality["gradient_psnr_db"] > 25
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(InputError, match="zero everywhere"):
         sf.reconstruct(blobs(), "laplacian", activation="relu", steps=1)
     with pytest.raises(InputError, match="curl"):
@@ -73,7 +73,7 @@ def test_what_cannot_be_is_refused():
         sf.reconstruct(blobs(), stencil="magic", steps=1)
 
 
-def test_grey_is_pillows_luma():
+def test_gray_is_the_luma_of_pillow():
     from PIL import Image
 
     colors = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
@@ -111,12 +111,12 @@ def test_the_papers_recipe_takes_the_steps_of_the_official_code(source):
         assert torch.allclose(gain * a, b, rtol=1e-3, atol=2e-6)
 
 
-def test_the_papers_recipe_is_for_squares():
+def test_the_recipe_of_the_paper_needs_square_pictures():
     with pytest.raises(InputError, match="square"):
         sf.reconstruct(blobs(24, 30), recipe="paper", steps=1)
 
 
-def test_a_reconstruction_that_was_cut_goes_on(tmp_path):
+def test_an_interrupted_reconstruction_is_resumed(tmp_path):
     options = {"width": 16, "depth": 1, "checkpoint": tmp_path}
     whole = sf.reconstruct(blobs(), width=16, depth=1, steps=40)
     sf.reconstruct(blobs(), steps=25, **options)
@@ -171,7 +171,7 @@ def test_a_blend_is_the_solution_of_its_sparse_poisson_problem(masked):
     assert np.abs(found - other.samples)[~mask].mean() < 2 if masked else found.mean() == pytest.approx(mix.mean())
 
 
-def test_what_is_cloned_takes_the_values_at_the_border_of_its_mask_though_it_is_rough():
+def test_a_clone_has_the_values_of_the_target_at_the_border_of_a_rough_mask():
     """The gradient alone leaves this 30 grey levels off: next to the texture, a smooth error's slope is nothing."""
     squares = np.kron(np.random.default_rng(0).integers(0, 256, (20, 28)), np.ones((2, 2)))
     y, x = np.mgrid[:40, :56]
@@ -183,7 +183,7 @@ def test_what_is_cloned_takes_the_values_at_the_border_of_its_mask_though_it_is_
     assert np.sqrt(np.square(found - reference)[mask].mean()) < 12
 
 
-def test_walks_leave_where_a_harmonic_function_has_its_mean():
+def test_walk_on_spheres_gives_the_mean_of_a_harmonic_function():
     random = np.random.default_rng(0)
     inside = np.zeros((24, 30), bool)
     inside[5:, :20] = True  # up to two edges of the grid, which reflect
@@ -197,7 +197,7 @@ def test_walks_leave_where_a_harmonic_function_has_its_mean():
     assert off.std() < 0.12  # a hundredth of the values' variance, and half a sample at the border
 
 
-def test_what_cannot_be_blended_is_refused():
+def test_pictures_that_cannot_be_blended_are_refused():
     with pytest.raises(InputError, match=r"56 x 40.*30 x 24"):
         sf.blend(blobs(), blobs(24, 30), steps=1)
     with pytest.raises(InputError, match="from 0 to 1"):

@@ -102,7 +102,7 @@ def test_each_term_is_its_formula():
         assert constraint.term(jet, batch).item() == pytest.approx(reference, rel=1e-9), constraint.name
 
 
-def test_a_field_learnt_from_distances_answers(ring):
+def test_a_field_fitted_to_distances_is_a_signed_distance(ring):
     _, field = ring
     x = np.random.default_rng(0).uniform(-1, 1, (2000, 3)) * INSIDE
     reference = torus(x)
@@ -152,7 +152,7 @@ def test_a_mesh_is_that_of_dense_evaluation(ring):
     assert 8 * len(_crossed_blocks(lattice, ignore)) < 0.1 * cells.prod()
 
 
-def test_bricks_are_welded(ring, monkeypatch):
+def test_blocks_of_a_mesh_share_their_vertices(ring, monkeypatch):
     _, field = ring
     whole = sf.contour(field, resolution=64)
     monkeypatch.setattr(sys.modules["sinefield.field.contour"], "BRICK", 16)
@@ -164,7 +164,7 @@ def test_bricks_are_welded(ring, monkeypatch):
     assert distances_to_mesh(parts.vertices, whole)[0].max() < 1e-4
 
 
-def test_what_cannot_be_meshed_is_said(ring, monkeypatch):
+def test_fields_without_a_level_set_are_refused(ring, monkeypatch):
     _, field = ring
     with pytest.raises(sf.InputError, match=r"does not reach the level 7; its values are from about -0\.\d+ to"):
         sf.contour(field, 7.0, 32)
@@ -181,7 +181,7 @@ def test_what_cannot_be_meshed_is_said(ring, monkeypatch):
         sphere_trace(field, up="w")
 
 
-def test_the_level_of_a_volume_is_meshed_out_of_what_is_dense():
+def test_the_level_set_of_a_volume_encloses_the_dense_part():
     x = np.stack(np.meshgrid(*[np.linspace(-1, 1, 24)] * 3, indexing="ij"), -1)
     field = sf.fit(np.exp(-4 * (x**2).sum(-1)), width=32, depth=1, steps=300)
     mesh = sf.contour(field, 0.5, 48)
@@ -192,7 +192,7 @@ def test_the_level_of_a_volume_is_meshed_out_of_what_is_dense():
 
 
 @pytest.mark.parametrize("normals", [True, False])
-def test_points_become_a_closed_surface_the_right_way_out(normals):
+def test_points_become_a_closed_surface_with_outward_normals(normals):
     made = trimesh.creation.torus(RING, TUBE, 128, 64)
     points, on = trimesh.sample.sample_surface(made, 5000, seed=0)
     cloud = sf.from_point_cloud(3 * points + 10, made.face_normals[on] if normals else None)
@@ -206,7 +206,7 @@ def test_points_become_a_closed_surface_the_right_way_out(normals):
     assert np.abs(field.at(3 * x + 10)[:, 0] - reference).mean() < 0.05
 
 
-def test_the_official_loss_and_other_activations_learn_a_shape():
+def test_the_official_loss_and_other_activations_fit_a_shape():
     surface = sampled(trimesh.creation.icosphere(3), 3000)
     for options in ({"recipe": "paper", "steps": 3}, {"activation": "softplus", "width": 32, "depth": 1, "steps": 5}):
         try:
@@ -217,7 +217,7 @@ def test_the_official_loss_and_other_activations_learn_a_shape():
             assert field.info.steps == options["steps"]
 
 
-def test_a_fit_goes_on_where_it_stopped(tmp_path):
+def test_a_resumed_shape_has_the_same_weights(tmp_path):
     surface = sampled(trimesh.creation.icosphere(2), 2000)
     options = {"width": 16, "depth": 1}
     whole = sf.fit_shape(surface, steps=20, **options)
@@ -230,7 +230,7 @@ def test_a_fit_goes_on_where_it_stopped(tmp_path):
         sf.fit_shape(other, steps=20, checkpoint=tmp_path, resume=True, **options)
 
 
-def test_what_is_not_for_shapes_is_refused():
+def test_options_that_do_not_apply_to_shapes_are_refused():
     cloud = sf.from_point_cloud(trimesh.creation.icosphere(2).vertices)
     with pytest.raises(sf.InputError, match="points with normals"):
         sf.fit_shape(cloud, recipe="paper")
@@ -246,7 +246,7 @@ def test_what_is_not_for_shapes_is_refused():
         sf.crop(cloud, [(0, 1)] * 3)
 
 
-def test_a_ball_looks_round_from_everywhere():
+def test_a_rendered_ball_is_a_disc_from_every_direction():
     surface = sampled(trimesh.creation.icosphere(4))
     field = sf.fit_shape(surface, supervise="distance", width=32, depth=1, steps=200, omega=4)
     seen = sphere_trace(field, 64)
@@ -264,7 +264,7 @@ def test_a_ball_looks_round_from_everywhere():
         assert view[1, up] > 0.9
 
 
-def test_the_verbs_go_from_a_scan_to_a_mesh(tmp_path):
+def test_the_commands_make_a_mesh_from_a_scan(tmp_path):
     trimesh.creation.torus(RING, TUBE, 64, 32).export(tmp_path / "torus.ply")
     small = ("--width", "32", "--depth", "1", "--steps", "60")
     said = report("fit", "torus.ply", "--report", "out", "--points", "5000", *small, cwd=tmp_path)

@@ -99,6 +99,6 @@ def test_when_a_training_stops():
         ({"device": "abacus"}, "the device 'abacus' is not available"),
     ],
 )
-def test_what_a_training_refuses(options, says):
+def test_invalid_options_of_a_training_are_refused(options, says):
     with pytest.raises(InputError, match=says):
         Training(**options)

@@ -60,7 +60,7 @@ def hills(points):
     return np.exp(-4 * np.square(points - 0.4).sum(-1))
 
 
-def test_scattered_samples_of_a_smooth_function_are_met_between_them():
+def test_a_smooth_function_is_accurate_between_scattered_samples():
     random = np.random.default_rng(0)
     coords, fresh = random.random((800, 2)), random.random((500, 2))
     field = sf.fit(sf.from_points(coords, hills(coords)), steps=150)
@@ -72,7 +72,7 @@ def test_scattered_samples_of_a_smooth_function_are_met_between_them():
     assert np.linalg.norm(error) < 1e-2 * np.linalg.norm(slope)
 
 
-def test_noise_is_left_alone():
+def test_noise_is_not_fitted():
     random = np.random.default_rng(2)
     coords, fresh = random.random((2000, 2)), random.random((500, 2))
     noise = 0.1 * hills(coords).std() * random.standard_normal(2000)
@@ -81,7 +81,7 @@ def test_noise_is_left_alone():
     assert np.sqrt(np.mean(error**2)) < 0.4 * noise.std()
 
 
-def test_a_fit_by_natural_gradients_is_resumed_to_the_last_bit(tmp_path):
+def test_a_resumed_fit_by_natural_gradients_has_the_same_weights(tmp_path):
     coords = np.random.default_rng(1).random((700, 2))
     signal = sf.from_points(coords, hills(coords))
     options = {"width": 24, "depth": 1, "omega": 6}
@@ -95,7 +95,7 @@ def test_a_fit_by_natural_gradients_is_resumed_to_the_last_bit(tmp_path):
         sf.fit(elsewhere, steps=50, checkpoint=tmp_path, resume=True, **options)
 
 
-def test_many_scattered_samples_or_wire_are_fitted_as_others_are():
+def test_many_scattered_samples_or_wire_are_fitted_by_other_optimizers():
     coords = np.random.default_rng(1).random((30_000, 2))
     field = sf.fit(sf.from_points(coords, coords[:, 0]), steps=1)
     assert (field.network.width, field.network.depth) == (256, 3)
@@ -103,7 +103,7 @@ def test_many_scattered_samples_or_wire_are_fitted_as_others_are():
     assert field.network.depth == 3
 
 
-def test_an_array_is_fitted_so_where_that_is_asked_for():
+def test_an_array_is_fitted_by_natural_gradients_on_request():
     t = np.linspace(0, 6, 400)
     noise = 0.1 * np.random.default_rng(0).standard_normal(400)
     signal = sf.from_array(np.sin(t) + noise, step=(t[1],), axes=("t",), units=("s",))
@@ -113,7 +113,7 @@ def test_an_array_is_fitted_so_where_that_is_asked_for():
         sf.fit(signal, recipe="natural", activation="wire")
 
 
-def test_what_a_natural_gradient_is_not_for_is_refused():
+def test_problems_unsuited_to_natural_gradients_are_refused():
     signal = sf.from_array(np.add.outer(np.arange(8.0), np.arange(8.0)))
     with pytest.raises(sf.InputError, match="not for derivatives"):
         sf.reconstruct(signal, recipe="natural", steps=1)

@@ -72,6 +72,6 @@ def test_a_network_has_the_sizes_that_are_given_and_else_those_of_the_recipe():
         (lambda: build_network(NetworkSpec("tanh", omega=3.0), PICTURE, DEFAULT), "applies to sine, finer, wire; tanh"),
     ],
 )
-def test_what_a_recipe_refuses(call, says):
+def test_invalid_options_of_a_recipe_are_refused(call, says):
     with pytest.raises(InputError, match=says):
         call()

@@ -6,7 +6,7 @@ import torch
 from sinefield.training.optimizers.soap import ADAM_STEPS, BETAS, EPS, WARMUP_STEPS, Soap, averaged_weights
 
 
-def test_it_begins_as_adam_with_a_growing_rate():
+def test_soap_begins_as_adam_with_a_rising_learning_rate():
     generator = torch.Generator().manual_seed(0)
     start, target = torch.rand(20, 30, generator=generator), torch.rand(20, 30, generator=generator)
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
@@ -19,7 +19,7 @@ def test_it_begins_as_adam_with_a_growing_rate():
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
-def test_the_rate_grows_is_held_and_falls():
+def test_the_learning_rate_rises_is_constant_and_falls():
     weight = torch.nn.Parameter(torch.zeros(5))
     soap, rates = Soap([weight], lr=0.1, decay_start=60), {}
     for step in range(1, 241):
@@ -30,7 +30,7 @@ def test_the_rate_grows_is_held_and_falls():
     assert {step: rates[step] for step in expected} == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_average_is_there_for_a_while():
+def test_the_average_of_the_weights_is_evaluated_for_a_while():
     weight = torch.nn.Parameter(torch.ones(3, 4))
     soap = Soap([weight], lr=0.1)
     for _ in range(5):
