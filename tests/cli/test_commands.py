@@ -1,4 +1,4 @@
-"""The verbs, as a user runs them: in a process of their own."""
+"""The commands for pictures, run as a user runs them."""
 
 import json
 import os

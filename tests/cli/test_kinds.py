@@ -1,4 +1,4 @@
-"""Every kind of signal on the command line: fitted, described, rendered; and what cannot be read, in one line."""
+"""Every kind of signal on the command line: fit, info and render; one line for input that cannot be read."""
 
 import av
 import numpy as np

@@ -79,7 +79,7 @@ def test_propagate_chooses_an_exact_implementation(name, order):
 
 
 class Made(Network):
-    """A network whose layers come from elsewhere."""
+    """A network of given layers."""
 
     def __init__(self, layers):
         super().__init__()
@@ -91,7 +91,7 @@ class Made(Network):
 
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_generated_weights(order):
-    """Layers from tensors that depend on a parameter, batched by vmap: each row is as it is alone."""
+    """Layers whose tensors depend on a parameter, batched by vmap: each row equals that of a separate evaluation."""
     torch.manual_seed(0)
     weights = [torch.randn(3, *shape, dtype=torch.float64) / 5 for shape in ((8, 2), (8, 8), (1, 8))]
     biases = [torch.randn(3, shape, dtype=torch.float64) for shape in (8, 8, 1)]
@@ -124,6 +124,6 @@ for parameter, *found in zip(siren.parameters(), *pairs):
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_under_compilation(order):
-    """In a process of its own, where no shapes are checked: the checks cannot be compiled."""
+    """In a separate process without checks of shapes, since these checks cannot be compiled."""
     done = subprocess.run([sys.executable, "-c", COMPILED.format(order=order)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""Sound: read, fitted, written, and what is no sound."""
+"""Sounds: reading, fitting and writing; errors for invalid files."""
 
 import numpy as np
 import pytest

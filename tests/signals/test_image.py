@@ -1,4 +1,4 @@
-"""Pictures in and out: what comes back has the size, the channels and the range that went in."""
+"""Reading and writing pictures: size, channels and range are kept."""
 
 import io
 

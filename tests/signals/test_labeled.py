@@ -23,7 +23,7 @@ def grid(lat=LAT, lon=LON, values=VALUES):
 
 
 def agrees(signal, array):
-    """Whether a signal has at each of its places what the array has there."""
+    """Whether a signal has the values of the array at each of its coordinates."""
     x, values = signal.at(np.arange(signal.size))
     there = [array.sel(dict(zip(signal.header.domain.axes, place, strict=True))).values for place in x]
     return np.array_equal(values, np.reshape(there, values.shape))

@@ -1,4 +1,4 @@
-"""Pictures and arrays that are left on disk: what is read of them is right, and they are never held in memory."""
+"""Pictures and arrays that stay on disk: their samples are correct, and they are never loaded as a whole."""
 
 import shutil
 import subprocess
@@ -39,7 +39,7 @@ def is_mapped(values):
 
 
 def count_components(samples, dim, count=777):
-    """The samples of an array over so many axes, flat and in uneven pieces."""
+    """The samples of an array with a number of axes, flattened, in chunks of unequal size."""
     flat = samples.reshape(-1, *samples.shape[dim:])
     return (flat[start : start + count] for start in range(0, len(flat), count))
 
@@ -333,7 +333,7 @@ print(peak() - before)
 
 
 def growth(folder, before, code):
-    """By how many MB the peak of resident memory grows, beyond what it took to come so far."""
+    """Growth of the peak resident memory in MB, relative to the peak before the call."""
     program = MEASURED.format(before=before, code=code)
     run = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

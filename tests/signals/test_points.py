@@ -1,4 +1,4 @@
-"""Scattered samples: arrays, tables, how fast they vary, and a field through them."""
+"""Scattered samples: arrays, tables, characteristic frequencies, and fits."""
 
 import os
 import warnings

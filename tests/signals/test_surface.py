@@ -1,4 +1,4 @@
-"""Scans and meshes: read, checked, written; what is outside; distances against closed forms."""
+"""Scans and meshes: reading, checking and writing; inside and outside; distances compared with closed forms."""
 
 import numpy as np
 import pytest

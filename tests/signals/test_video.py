@@ -1,4 +1,4 @@
-"""Videos in and out: as many frames as went in, each where it was, at the rate that it had."""
+"""Reading and writing videos: number and order of frames, and their rate."""
 
 import struct
 import warnings
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 
 
 def moving(count=12, height=48, width=64):
-    """Gradients that drift, in colours, one frame unlike the next."""
+    """Moving color gradients, different in each frame."""
     t, y, x = np.ogrid[:count, :height, :width]
     red, green, blue = 60 + 2 * x + 0 * (t + y), 200 - 2 * y - 3 * t + 0 * x, 40 + x + y + 4 * t
     return np.clip(np.stack([red, green, blue], axis=-1), 0, 255).astype(np.uint8)
@@ -44,14 +44,14 @@ def header_of(values, low=0.0, high=255.0):
 
 
 def write(path, values, rate=25.0, header=None):
-    """As a renderer does: in pieces that know nothing of frames, without a channel axis where there is none."""
+    """Write as a renderer does: in chunks that do not end at frames, without a channel axis for gray videos."""
     header = header or header_of(values)
     flat = values.reshape(-1, values.shape[3]) if header.channels else values.reshape(-1)
     write_video(path, (flat[i : i + 1000] for i in range(0, len(flat), 1000)), values.shape[:3], rate, header)
 
 
 def encode(path, values, codec="ffv1", pixels="bgr0", rate=25, stamps=None):
-    """The same, by PyAV alone."""
+    """Write a video by PyAV alone."""
     with av.open(path, "w") as file:
         stream = file.add_stream(codec, rate=rate)
         stream.height, stream.width = values.shape[1:3]

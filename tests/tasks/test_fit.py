@@ -1,4 +1,4 @@
-"""From a signal to a field: quality, derivatives in the user's units, stops, safety."""
+"""Fits of signals: quality, derivatives in the user's units, stopping criteria, invalid input."""
 
 import sys
 import warnings
@@ -278,7 +278,7 @@ def test_a_checkpoint_is_neither_overwritten_nor_used_for_another_fit(tmp_path):
 
 
 def test_the_best_weights_are_kept_not_the_last(monkeypatch):
-    """A rate that is far too high: the quality wanders, and what is returned is the best that was seen."""
+    """With a learning rate that is far too high, the quality varies, and the best weights are returned."""
     monkeypatch.setitem(RECIPES, "wild", replace(RECIPES["default"], optimizer=OptimizerChoice(adam, 3e-3, 400)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -384,7 +384,7 @@ def test_the_learning_rate_of_the_first_layer_falls_with_omega():
 
 @pytest.mark.slow
 def test_a_sound_sampled_far_above_its_pitch_is_fitted():
-    """At an ω in the thousands steps as large as the other layers' turn phases at random, and nothing is learnt."""
+    """At an ω in the thousands, steps of the usual size would randomize the phases, and the fit would fail."""
     random, t = np.random.default_rng(0), np.arange(100_000)
     tones, swells = random.uniform(0.02, 0.15, 6), random.uniform(0.0002, 0.002, 6)
     parts = [np.sin(tones[k] * t + k) * np.sin(swells[k] * t + k) for k in range(6)]

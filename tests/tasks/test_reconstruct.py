@@ -1,4 +1,4 @@
-"""A picture from its derivatives: against the picture, and against spectral integration of the same estimate."""
+"""Reconstructions from derivatives, compared with the picture and with spectral integration of the same estimate."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_gray_is_the_luma_of_pillow():
 
 @pytest.mark.parametrize("source", ["gradient", "laplacian"])
 def test_the_papers_recipe_takes_the_steps_of_the_official_code(source):
-    """Its factors 10 and 1e4 on scipy's filters of a picture on [-1, 1], its loss and plain Adam, by autograd."""
+    """The factors 10 and 1e4 on filters of scipy, a picture in [-1, 1], the official loss and Adam, by autograd."""
     signal = from_pixels(blobs(24, 24).values, "L")
     ours = sf.reconstruct(signal, source, recipe="paper", steps=3)
     picture = signal.samples / 127.5 - 1
@@ -128,7 +128,7 @@ def test_an_interrupted_reconstruction_is_resumed(tmp_path):
 
 
 def solved(slopes, held, mask):
-    """The least squares of neighbours' differences against their targets along each axis, outside of the mask held."""
+    """Least squares of differences between neighbors and their targets, with fixed values outside the mask."""
     index, inside = np.arange(mask.size).reshape(mask.shape), mask.ravel()
     ends = [np.stack([np.delete(index, -1, axis).ravel(), np.delete(index, 0, axis).ravel()]) for axis in (0, 1)]
     (one, other), wanted = np.concatenate(ends, axis=1), np.concatenate([slope.ravel() for slope in slopes])
@@ -172,7 +172,7 @@ def test_a_blend_is_the_solution_of_its_sparse_poisson_problem(masked):
 
 
 def test_a_clone_has_the_values_of_the_target_at_the_border_of_a_rough_mask():
-    """The gradient alone leaves this 30 grey levels off: next to the texture, a smooth error's slope is nothing."""
+    """The gradient alone leaves an error of 30 gray levels: a smooth error has a small slope."""
     squares = np.kron(np.random.default_rng(0).integers(0, 256, (20, 28)), np.ones((2, 2)))
     y, x = np.mgrid[:40, :56]
     rough, step = [from_pixels(values.astype(np.uint8)[..., None], "L") for values in (squares, 40 + 150 * (x > 26))]

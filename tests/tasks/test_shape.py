@@ -1,4 +1,4 @@
-"""Shapes as signed distances: fitted, meshed, seen and asked, against closed forms and dense evaluation."""
+"""Shapes as signed distances: fits, meshes, pictures and queries, compared with closed forms and dense evaluation."""
 
 import sys
 from dataclasses import replace
@@ -24,7 +24,7 @@ from tests.command_line import report, run
 RING, TUBE = 0.7, 0.3
 
 INSIDE = np.array([1.1, 1.1, 0.45])
-"""Of the box around the torus."""
+"""Corners of the box around the torus."""
 
 
 def torus(points, ring=RING, tube=TUBE):
@@ -48,14 +48,14 @@ def sampled(made, points=20_000):
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    """Shapes are judged by few points on a coarse mesh."""
+    """Evaluate shapes at few points, on a coarse mesh."""
     monkeypatch.setattr(shape, "EVAL_POINTS", 5000)
     monkeypatch.setattr(shape, "CELLS", 64)
 
 
 @pytest.fixture(scope="module")
 def ring():
-    """A torus with a mesh so fine that its facets do not count, learnt from distances."""
+    """A torus with a mesh so fine that its facets do not matter, fitted to distances."""
     surface = sampled(trimesh.creation.torus(RING, TUBE, 256, 128))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shape, "SUPERVISED_POINTS", 100_000)

@@ -1,4 +1,4 @@
-"""The training loop, on functions whose course is known in advance."""
+"""The training loop, with prescribed errors."""
 
 import math
 
@@ -13,7 +13,7 @@ from sinefield.training.spec import Training
 
 
 class Scalar(nn.Module):
-    """One number, which a test sets."""
+    """A network of one parameter, which a test sets."""
 
     def __init__(self):
         super().__init__()

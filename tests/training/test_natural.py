@@ -1,4 +1,4 @@
-"""The natural gradient, against the least squares that it stands for, with the Jacobian written out by autograd."""
+"""The natural gradient, compared with damped least squares, whose Jacobian is computed by autograd."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Recipes: which one a signal gets, and what it builds."""
+"""Recipes: their choice by the kind of signal, and the networks and optimizers that they make."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""SOAP against Adam where it is Adam; what it and the sweeps hold in memory."""
+"""SOAP, compared with Adam where both are equal; memory of SOAP and of the sweeps."""
 
 import pytest
 import torch
