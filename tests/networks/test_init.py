@@ -1,4 +1,4 @@
-"""The initialisation against its own theory: fixed point, arcsine, and the constants of the official code."""
+"""The initialization against its own theory: fixed point, arcsine, and the constants of the official code."""
 
 import math
 

@@ -20,7 +20,7 @@ DISC = ball(CENTRE, RADIUS)
 
 
 def polar(x, center=CENTRE):
-    """Distances from a centre, and angles as shares of a turn."""
+    """Distances from a center, and angles as shares of a turn."""
     y, z = (x - torch.tensor(center, dtype=torch.float64)).unbind(1)
     return torch.hypot(y, z).numpy(), (torch.atan2(z, y) / (2 * math.pi) % 1).numpy()
 

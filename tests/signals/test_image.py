@@ -27,13 +27,13 @@ def bytes16(*shape):
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_eight_bits_are_written_and_read_exactly(tmp_path, mode, suffix):
     if suffix == ".webp" and mode in ("L", "LA"):
-        pytest.skip("WebP has colours only")
+        pytest.skip("WebP has colors only")
     values = bytes8(9, 14, len(mode))
     write_image(path := tmp_path / f"a{suffix}", from_pixels(values, mode).samples, from_pixels(values, mode).header)
     back = read_image(path)
     assert back.values.dtype == np.uint8
     assert back.header.channels == (tuple(mode) if mode != "L" else ())
-    if suffix == ".webp" and mode == "RGBA":  # colours under a transparent pixel are not kept
+    if suffix == ".webp" and mode == "RGBA":  # colors under a transparent pixel are not kept
         visible = values[..., 3] > 0
         assert np.array_equal(back.values[visible], values[visible])
     else:
@@ -56,12 +56,12 @@ def test_sixteen_bits_are_written_and_read_exactly(tmp_path, bands, suffix):
 
 def test_sixteen_bit_files_of_others_are_read(tmp_path):
     gray, color = bytes16(7, 5), bytes16(7, 5, 3)
-    Image.fromarray(gray).save(tmp_path / "grey.png")
-    (tmp_path / "colour.png").write_bytes(imagecodecs.png_encode(color))
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    (tmp_path / "color.png").write_bytes(imagecodecs.png_encode(color))
     tifffile.imwrite(tmp_path / "planes.tif", np.moveaxis(color, -1, 0), photometric="rgb", planarconfig="separate")
     tifffile.imwrite(tmp_path / "packed.tif", color, photometric="rgb", compression="zlib", tile=(16, 16))
-    assert np.array_equal(read_image(tmp_path / "grey.png").samples, gray)
-    for name in ("colour.png", "planes.tif", "packed.tif"):
+    assert np.array_equal(read_image(tmp_path / "gray.png").samples, gray)
+    for name in ("color.png", "planes.tif", "packed.tif"):
         assert np.array_equal(read_image(tmp_path / name).values, color), name
 
 

@@ -81,7 +81,7 @@ def test_written_samples_are_read_back(tmp_path, suffix):
     difference = back.values.astype(int) - values
     assert np.abs(difference).max() <= 10
     assert np.abs(difference).mean() <= 1.5
-    assert np.abs(difference.mean(axis=(0, 1, 2))).max() < 1  # no shift of colour
+    assert np.abs(difference.mean(axis=(0, 1, 2))).max() < 1  # no shift of color
     assert list(tmp_path.iterdir()) == [path]
 
 
