@@ -76,7 +76,7 @@ def test_an_array_is_fitted_and_rendered(folder):
     assert made["psnr_holdout_db"] > 5
     report("render", "volume.safetensors", "-o", "finer.npy", "--scale", "2", cwd=folder)
     assert np.load(folder / "finer.npy").shape == (12, 16, 20)
-    assert report("fit", "two.npz", "--key", "b", *TINY, "-o", "b.safetensors", cwd=folder)["field"] == "b.safetensors"
+    assert report("fit", "two.npz", "--key", "b", *TINY, "-o", "b.safetensors", cwd=folder)["file"] == "b.safetensors"
 
 
 def test_a_table_is_fitted_and_rendered(folder):
