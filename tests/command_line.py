@@ -37,10 +37,6 @@ def run(*arguments, cwd=None, env=None):
     return Done(code, stdout.getvalue(), stderr.getvalue())
 
 
-INTERRUPTED = (130, -signal.SIGINT)
-"""Exit codes after Ctrl-C; a shell reports both as 130. Python ends by the signal if it came during an import."""
-
-
 def start(*arguments, cwd=None, env=None):
     """Start a command in a process of its own, which Ctrl-C reaches even if it does not reach the test run."""
     return subprocess.Popen(
