@@ -44,6 +44,7 @@ MISSING = {
     "read('camera')": ("image", "skimage"),
     "sf.from_xarray(None)": ("xarray", "xarray"),
     "sf.from_mesh(np.eye(4, 3), [[0, 1, 2]])": ("shape", "trimesh"),
+    "report_folder(Path('out'))": ("plot", "matplotlib"),
     "formats.check(Path('b.wav'), sf.from_waveform(np.zeros(9), 9).header)": ("audio", "soundfile"),
     "formats.check(Path('b.mp4'), sf.from_array(np.zeros((2, 2, 2))).header)": ("video", "av"),
     "formats.check(Path('b.tif'), read('a.png').header)": ("image", "imagecodecs"),
@@ -66,6 +67,7 @@ import numpy as np
 import sinefield as sf
 from sinefield.signals import formats, read, write_image
 from sinefield.signals.image import from_pixels
+from sinefield.cli.console import report_folder
 
 colors = np.load("a.npy")
 

@@ -9,7 +9,7 @@ from sinefield.metrics import psnr, ssim
 
 
 def pictures(shape, dtype, peak):
-    """A random picture and a noisy copy of it."""
+    """A random picture, and the same picture with noise."""
     random = np.random.default_rng(0)
     reference = peak * random.random(shape)
     estimate = np.clip(reference + 0.1 * peak * random.standard_normal(shape), 0, peak)

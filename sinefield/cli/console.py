@@ -128,8 +128,9 @@ def figure_path(path: Path) -> Path:
 
 
 def report_folder(report: Path | None) -> Path | None:
-    """Return the directory of a report, after creating it."""
+    """Return the directory of a report, after creating it; without Matplotlib, this fails before the fit."""
     if report is not None:
+        import sinefield.reports  # noqa: F401
         from sinefield.files import make_folder
 
         make_folder(report)

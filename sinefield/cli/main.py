@@ -65,7 +65,11 @@ UsageError: Any = typer.BadParameter.__base__
 def main() -> NoReturn:
     """Run a command; an invalid input is reported in one line with exit code 2."""
     quiet = bool({"--quiet", "-q"} & set(sys.argv[1:]))
-    sys.exit(run(sys.argv[1:], quiet))
+    code = run(sys.argv[1:], quiet)
+    # CPython remembers a KeyboardInterrupt that left an exec, such as that of a dataclass, although it was handled
+    # later; `python -m` would then end by SIGINT instead of with the exit code. The next exec resets this.
+    exec("")
+    sys.exit(code)
 
 
 def run(arguments: list[str], quiet: bool = False) -> int:

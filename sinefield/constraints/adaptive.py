@@ -64,5 +64,6 @@ def _residual_norm(function: Network, constraint: Constraint, batch: Batch) -> T
     """Return |C| at each point (n,), in float64."""
     batch = batch.to(next(function.parameters()).device)
     jet = propagate(function, batch.x, constraint.order, hessian=constraint.hessian)
-    norm: Tensor = torch.linalg.vector_norm(constraint.residual(jet, batch).flatten(1).double(), dim=1)
+    residual = constraint.residual(jet, batch).double()
+    norm: Tensor = torch.linalg.vector_norm(residual.reshape(len(residual), -1), dim=1)
     return norm

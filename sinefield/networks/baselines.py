@@ -190,9 +190,16 @@ class Wire(Perceptron):
 
 
 ReluNet = network_of(Relu)
+"""Network with the activation `Relu` after every layer but the last."""
+
 TanhNet = network_of(Tanh)
+"""Network with the activation `Tanh` after every layer but the last."""
+
 SoftplusNet = network_of(Softplus)
+"""Network with the activation `Softplus` after every layer but the last."""
+
 GaussianNet = network_of(Gaussian)
+"""Network with the activation `Gaussian` after every layer but the last."""
 
 
 @dataclass(frozen=True)

@@ -112,12 +112,14 @@ def velocity(field: Field, x: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray,
 
 
 def medium_quality(field: Field, survey: Survey) -> dict[str, Any]:
-    """Return where a medium differs from a uniform one, and its error where the medium is known."""
+    """Return the center of the deviation from a uniform medium, if there is one, and the error in a known medium."""
     square = Domain((-EVAL_EXTENT,) * 2, (EVAL_EXTENT,) * 2, ("y", "x"), ("m", "m"), (EVAL_EXTENT,) * 2)
     x = np.stack(np.meshgrid(*square.centers((CELLS, CELLS)), indexing="ij"), axis=-1).reshape(-1, 2)
     c = velocity(field, x)
     weight = np.square(c - 1)
-    figures: dict[str, Any] = {"center": (weight @ x / weight.sum()).round(4).tolist(), "fastest": float(c.max())}
+    figures: dict[str, Any] = {"fastest": float(c.max())}
+    if weight.any():
+        figures["center"] = (weight @ x / weight.sum()).round(4).tolist()
     if survey.slowness is not None:
         reference = 1 / np.sqrt(survey.slowness(x))
         figures["relative_l2"] = float(np.linalg.norm(c - reference) / np.linalg.norm(reference))

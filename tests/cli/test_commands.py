@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -219,6 +221,16 @@ def test_a_killed_and_resumed_fit_has_the_same_weights(tmp_path):
     for name in ("whole", "cut"):
         run("render", f"{name}.safetensors", "-o", f"{name}.npy", "--quantity", "laplacian", cwd=tmp_path)
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "cut.npy"))
+
+
+def test_an_interruption_during_exec_has_the_exit_code_130(tmp_path):
+    """CPython ends by SIGINT after a KeyboardInterrupt that left an exec, as in the definition of a dataclass."""
+    program = (
+        "import sinefield.cli.main as main\nmain.app = lambda *_, **__: exec('raise KeyboardInterrupt')\nmain.main()"
+    )
+    (tmp_path / "interrupted.py").write_text(program)
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_ctrl_c_keeps_the_best_weights(tmp_path):

@@ -3,8 +3,6 @@
 import inspect
 import json
 import re
-import subprocess
-import sys
 from functools import partial
 from typing import get_type_hints
 
@@ -16,6 +14,7 @@ from scipy.io import savemat
 from scipy.special import j0
 
 import sinefield as sf
+from sinefield.cli.commands.solve import equation_command
 from sinefield.jets import autograd
 from sinefield.problems import EQUATIONS
 from sinefield.problems.eikonal import eikonal
@@ -25,8 +24,9 @@ from sinefield.problems.poisson import poisson
 from sinefield.problems.wave import _finite_differences, _fourier_series, _shortest_paths, wave
 from sinefield.sampling.batch import Batch
 from sinefield.sampling.collocation import sobol
-from sinefield.tasks.invert import invert, velocity
+from sinefield.tasks.invert import invert, medium_quality, velocity
 from sinefield.tasks.solve import display_header, solve
+from tests.command_line import run
 
 
 @pytest.fixture
@@ -62,6 +62,11 @@ def test_options_come_from_the_signature():
             assert parameter.default is not inspect.Parameter.empty
             assert option in help_text, f"{name} has no one-line help text for {option}"
             assert {types[option]} <= allowed | {kind | None for kind in allowed}
+
+
+def test_a_parameter_of_an_equation_cannot_have_the_name_of_a_common_option():
+    with pytest.raises(sf.InputError, match="'heat' has a parameter 'width'"):
+        equation_command("heat", lambda width=1.0: None)
 
 
 def test_options_have_the_same_defaults_as_before():
@@ -359,12 +364,11 @@ def test_an_inversion_locates_the_faster_region(tmp_path, coarse):
     assert set(field.info.quality) >= {"relative_l2", "center", "fastest", "terms"}
     field.save(tmp_path / "m.safetensors")
     assert np.array_equal(sf.load(tmp_path / "m.safetensors").at(x), field.at(x))
-
-
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "sinefield", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120
-    )
+    with torch.no_grad():
+        for parameter in (field.network.weights[-1], field.network.biases[-1]):
+            parameter.zero_()
+    uniform = medium_quality(field, survey)
+    assert (uniform["fastest"], "center" in uniform) == (1, False)
 
 
 def test_the_commands(tmp_path):

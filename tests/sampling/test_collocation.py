@@ -236,6 +236,14 @@ def test_points_are_uniform_where_a_residual_is_constant_or_zero():
         assert all(kstest(x[:, axis], "uniform").pvalue > 1e-3 for axis in (0, 1))
 
 
+def test_a_residual_may_have_one_value_per_point():
+    siren, sampler = sf.Siren(2, 1, width=4, depth=0).double(), uniform(UNIT, 50)
+    column = Constraint("column", sampler, lambda jet, batch: batch.x[:, :1])
+    flat = Constraint("flat", sampler, lambda jet, batch: batch.x[:, 0])
+    drawn = [residual_adaptive(siren, each, 20)(0).x for each in (column, flat)]
+    assert torch.equal(*drawn)
+
+
 def test_residuals_are_evaluated_periodically_with_the_current_function():
     siren = sf.Siren(2, 1, width=4, depth=0).double()
     calls = []

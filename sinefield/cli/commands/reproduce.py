@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.table import Table
 
 from sinefield.cli.console import console, print_result, progress_bar
 from sinefield.cli.options import Device, Json, Quiet
+from sinefield.registry import Registry
+
+EXPERIMENT_NAMES = Registry[Any]("experiment", "sinefield.experiments").declared("register_experiment")
 
 if TYPE_CHECKING:
     from sinefield.experiments.run import Report
@@ -24,8 +27,7 @@ def reproduce(
         list[str],
         typer.Argument(
             metavar="EXPERIMENT…",
-            help="all, or any of image, convergence, audio, video, poisson, shape, helmholtz, wave, inversion, prior, "
-            "init, derivative, size, outside.",
+            help=f"all, or any of {', '.join(EXPERIMENT_NAMES)}.",
         ),
     ],
     output: Annotated[

@@ -31,6 +31,7 @@ from sinefield.cli.options import (
     parse_omega,
     parse_pair,
 )
+from sinefield.errors import InputError
 
 FLAGS = {"size": "--points"}
 """Options that are not named after the parameter of the equation."""
@@ -73,6 +74,9 @@ def equation_command(name: str, equation: Callable[..., Any]) -> Callable[..., N
         for parameter in inspect.signature(equation).parameters.values()
         if parameter.name != "seed"
     }
+    shared = list(inspect.signature(solve_equation, eval_str=True).parameters.values())[1:]
+    if reserved := sorted(own.keys() & {parameter.name for parameter in shared}):
+        raise InputError(f"the equation {name!r} has a parameter {reserved[0]!r}, as all equations have; rename it")
     texts, hints = _argument_texts(equation), typing.get_type_hints(equation)
     positions = {key for key in own if tuple[float, float] in (hints[key], *typing.get_args(hints[key]))}
 
@@ -89,7 +93,6 @@ def equation_command(name: str, equation: Callable[..., Any]) -> Callable[..., N
         flag = FLAGS.get(key, f"--{key.replace('_', '-')}")
         option = typer.Option(flag, metavar=metavar, help=texts.get(key, ""))
         parameters.append(parameter.replace(annotation=Annotated[hint, option], default=default))
-    shared = list(inspect.signature(solve_equation, eval_str=True).parameters.values())[1:]
     keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*parameters, *shared)]
     command.__name__ = name
     command.__doc__ = inspect.getdoc(equation).split("\n\nArgs:")[0] if equation.__doc__ else ""  # type: ignore[union-attr]
